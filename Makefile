@@ -1,0 +1,81 @@
+# The commands of the project. `make` alone lists them.
+# Paths are relative throughout: the folder's own name may hold spaces, any letters, any length.
+
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.10; do \
+	"$$name" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& { echo "$$name"; break; }; done)
+VENV := .venv
+IN_VENV := $(VENV)/bin/python
+PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# Handed over through the environment, so that no quote in them reaches the shell.
+export VARS
+export SQL
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run extract build status psql docs test lint lock stop clean clean-data
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+
+run: $(VENV)/.installed ## load, build, test and publish; simulated data when nothing is configured
+	@$(IN_VENV) -m extract run --vars "$$VARS" $(ARGS)
+
+extract: $(VENV)/.installed ## only load from YouTrack into the schema raw
+	@$(IN_VENV) -m extract load $(ARGS)
+
+build: $(VENV)/.installed ## only build, test and publish the marts from what is loaded
+	@$(IN_VENV) -m extract build --vars "$$VARS" $(ARGS)
+
+status: $(VENV)/.installed ## when the last run was, and whether it was OK
+	@$(IN_VENV) -m extract status
+
+psql: $(VENV)/.installed ## psql in the database of the runs; SQL='select 1' prints the answer only
+	@$(IN_VENV) -m extract psql $${SQL:+"$$SQL"}
+
+docs: $(VENV)/.installed ## what every table and column means, with lineage, on a local page
+	@$(IN_VENV) -m extract docs
+
+test: $(VENV)/.installed-dev ## the whole test suite
+	@$(IN_VENV) -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## ruff, sqlfluff and yamllint
+	@$(IN_VENV) -m ruff check .
+	@$(IN_VENV) -m ruff format --check .
+	@$(IN_VENV) -m sqlfluff lint --disable-progress-bar dbt_project
+	@$(IN_VENV) -m yamllint --strict .
+
+stop: $(VENV)/.installed ## stop the embedded PostgreSQL
+	@$(IN_VENV) -m extract stop
+
+lock: ## compile requirements*.txt from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-strip-extras \
+		--no-emit-index-url --python-version 3.10 pyproject.toml --output-file requirements.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-strip-extras \
+		--no-emit-index-url --python-version 3.10 pyproject.toml --extra dev \
+		--constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## remove what can be made again; the data in .local/ stay
+	@if [ -d .local/postgres ] && [ -e $(VENV)/.installed ]; then $(IN_VENV) -m extract stop; fi
+	rm -rf $(VENV) target logs .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-data: ## remove the embedded database and all it holds (asks first)
+	@printf 'Remove .local/, the embedded database with all data? Type yes: '; \
+	read -r answer; [ "$$answer" = yes ] || { echo 'kept'; exit 1; }
+	@if [ -e $(VENV)/.installed ]; then $(IN_VENV) -m extract stop; fi
+	rm -rf .local
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo 'Python 3.10 to 3.13 is needed, and none was found' >&2; exit 1; }
+	@echo 'installing into $(VENV) (once; about a minute)' >&2
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
+	@$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,138 @@
+"""The command line: `python -m extract run | load | build | status | psql | docs | stop`."""
+
+import argparse
+import os
+import sys
+
+if not (3, 10) <= sys.version_info < (3, 14):
+    sys.exit(f"Python 3.10 to 3.13 is needed; this is {sys.version.split()[0]}")
+
+# both tools report usage to their makers unless told not to
+os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+
+from rich.console import Console  # noqa: E402
+
+from extract import __version__  # noqa: E402
+from extract.errors import RunError  # noqa: E402
+
+EXIT_CODES = """exit codes:
+  0  fine                          4  the database
+  1  a model or a test failed     75  another run holds the lock
+  2  usage                        78  configuration
+  3  YouTrack
+
+Settings are read from the environment and from .env; see .env.example."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except RunError as error:
+        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m extract",
+        description="Delivery metrics from YouTrack in your own PostgreSQL.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    run = commands.add_parser("run", help="load from YouTrack, build and test the marts, publish")
+    _add_load_options(run)
+    _add_vars(run)
+    run.set_defaults(command=_run, extract=True, build=True)
+
+    load = commands.add_parser("load", help="load from YouTrack into raw, build nothing")
+    _add_load_options(load)
+    load.set_defaults(command=_run, extract=True, build=False, vars=None)
+
+    build = commands.add_parser("build", help="build, test and publish the marts from raw")
+    _add_vars(build)
+    build.set_defaults(command=_run, extract=False, build=True, sweep=False, accept_missing=False)
+
+    status = commands.add_parser("status", help="when the last run was, and whether it was OK")
+    status.set_defaults(command=_status)
+
+    psql = commands.add_parser("psql", help="psql in the database of the runs")
+    psql.add_argument("sql", nargs="?", help="print the answer to this statement and leave")
+    psql.set_defaults(command=_psql)
+
+    docs = commands.add_parser("docs", help="the lineage site, served on loopback")
+    docs.set_defaults(command=_docs)
+
+    stop = commands.add_parser("stop", help="stop the embedded PostgreSQL")
+    stop.set_defaults(command=_stop)
+    return parser
+
+
+def _add_load_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sweep", action="store_true", help="look for deleted issues now (else once a day)"
+    )
+    parser.add_argument(
+        "--accept-missing",
+        action="store_true",
+        help="once: believe YouTrack although many issues are gone",
+    )
+
+
+def _add_vars(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--vars", metavar="YAML", help="dbt vars, e.g. '{timezone: Europe/Moscow}'")
+
+
+def _run(options: argparse.Namespace) -> int:
+    # imported here: dlt and dbt cost seconds that the small commands need not pay
+    from extract.build import parse_vars
+    from extract.run import RunOptions, execute
+
+    return execute(
+        RunOptions(
+            extract=options.extract,
+            build=options.build,
+            sweep=options.sweep,
+            accept_missing=options.accept_missing,
+            dbt_vars=parse_vars(options.vars),
+        )
+    )
+
+
+def _status(options: argparse.Namespace) -> int:
+    from extract.status import show_status
+
+    return show_status()
+
+
+def _psql(options: argparse.Namespace) -> int:
+    from extract.status import run_psql
+
+    return run_psql(options.sql)
+
+
+def _docs(options: argparse.Namespace) -> int:
+    from extract.status import show_docs
+
+    show_docs()
+    return 0
+
+
+def _stop(options: argparse.Namespace) -> int:
+    from extract import embedded
+    from extract.settings import PROJECT_ROOT
+
+    was_running = embedded.stop(PROJECT_ROOT / ".local" / "postgres")
+    sys.stderr.write(
+        "the embedded PostgreSQL is stopped\n" if was_running else "nothing was running\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""dbt, in this process: the models and tests of one run, and what went wrong in words."""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import yaml
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+
+from extract.database import Database
+from extract.errors import BuildError, ConfigurationError, UsageError
+from extract.redaction import plain
+from extract.settings import PROJECT_ROOT
+
+logger = logging.getLogger(__name__)
+
+# How many offenders of one failing test are shown; the rest is a query away.
+OFFENDERS_SHOWN = 3
+
+
+@dataclass
+class BuildReport:
+    """What dbt did: counts for the record, sentences for people."""
+
+    models_built: int = 0
+    tests_failed: int = 0
+    tests_warned: int = 0
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def parse_vars(text: str | None) -> dict[str, Any]:
+    """The YAML mapping of `--vars`; raises UsageError when it is something else."""
+    if not text or not text.strip():
+        return {}
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"VARS is not YAML: {reason}") from None
+    if not isinstance(value, dict):
+        raise UsageError("VARS is a mapping, e.g. VARS='{timezone: Europe/Moscow}'")
+    return value
+
+
+def definition(name: str, given: dict[str, Any], default: Any) -> Any:
+    """A dbt var as the models will see it: what was given, else `dbt_project.yml`, else default."""
+    if name in given:
+        return given[name]
+    try:
+        project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"dbt_project.yml cannot be read: {error}") from None
+    return (project.get("vars") or {}).get(name, default)
+
+
+class Dbt:
+    """dbt against one database, with one run's vars."""
+
+    def __init__(
+        self,
+        database: Database,
+        given_vars: dict[str, Any],
+        *,
+        as_of: datetime,
+        on_progress: Callable[[str, int, int | None], None],
+    ) -> None:
+        self._vars = {**given_vars, "as_of": as_of.isoformat()}
+        self._on_progress = on_progress
+        os.environ.update(database.environment())
+        os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+        self._profiles = _profiles_folder()
+
+    def build(self, connection: Connection) -> BuildReport:
+        """Build and test everything into `marts_next`.
+
+        Raises BuildError when a model or a test of severity error failed; its message names the
+        first of them, the report in `error.report` all.
+        """
+        results = self._invoke(
+            "build", marts_schema="marts_next", extra=("--exclude-resource-type", "unit_test")
+        )
+        report = _report(results, connection)
+        if report.errors:
+            raise BuildError(_headline(report.errors), report)
+        return report
+
+    def build_status_view(self) -> None:
+        """Build `marts.pipeline_status` alone: it answers before there is any mart."""
+        self._invoke("run", marts_schema="marts", extra=("--select", "pipeline_status"))
+
+    def serve_docs(self) -> None:
+        """Write the lineage site (one static file in target/) and serve it on loopback."""
+        from dbt.cli.main import dbtRunner
+
+        shared = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(self._profiles)]
+        variables = ["--vars", json.dumps(self._vars, default=str)]
+        runner = dbtRunner()
+        outcome = runner.invoke(["docs", "generate", "--static", "--quiet", *shared, *variables])
+        if not outcome.success:
+            raise BuildError(f"dbt docs generate: {_one_line(str(outcome.exception))}")
+        logger.info("one static file, for any web server: target/static_index.html")
+        runner.invoke(["docs", "serve", "--host", "127.0.0.1", "--no-browser", *shared])
+
+    def _invoke(self, command: str, *, marts_schema: str, extra: tuple[str, ...]) -> list[Any]:
+        # imported here: it costs two seconds that `status` and `psql` need not pay
+        from dbt.cli.main import dbtRunner
+
+        counter = _Counter(self._on_progress)
+        arguments = [
+            command, "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(self._profiles),
+            "--vars", json.dumps({**self._vars, "marts_schema": marts_schema}, default=str),
+            "--log-level", "none", "--no-use-colors", *extra,
+        ]  # fmt: skip
+        outcome = dbtRunner(callbacks=[counter]).invoke(arguments)
+        if outcome.result is None or not hasattr(outcome.result, "results"):
+            said = counter.last_error or str(outcome.exception or "dbt gave no result")
+            raise BuildError(f"dbt {command}: {_one_line(said)}")
+        return outcome.result.results
+
+
+class _Counter:
+    """Turns dbt's events into progress, and keeps its last error for the message."""
+
+    def __init__(self, on_progress: Callable[[str, int, int | None], None]) -> None:
+        self._on_progress = on_progress
+        self.last_error = ""
+
+    def __call__(self, event: Any) -> None:
+        name, message = event.info.name, event.info.msg
+        if event.info.level == "error" and message:
+            self.last_error = message
+            logger.debug("dbt: %s", plain(message))
+        if name == "LogNodeNoOpResult" or not name.startswith(("LogModelResult", "LogTestResult")):
+            return
+        node = getattr(event.data, "node_info", None)
+        self._on_progress(
+            f"build {getattr(node, 'node_name', '')}",
+            getattr(event.data, "index", 0),
+            getattr(event.data, "total", None),
+        )
+
+
+def _report(results: list[Any], connection: Connection) -> BuildReport:
+    report = BuildReport()
+    for result in results:
+        kind, status = str(result.node.resource_type), str(result.status)
+        if kind == "test":
+            if status in ("fail", "error"):
+                report.tests_failed += 1
+                report.errors.append(_test_sentence(result, connection))
+            elif status == "warn":
+                report.tests_warned += 1
+                report.warnings.append(_test_sentence(result, connection))
+        elif status == "error":
+            report.errors.append(f"{result.node.name}: {_one_line(result.message or '')}")
+        elif kind == "model" and status == "success":
+            report.models_built += 1
+    return report
+
+
+def _test_sentence(result: Any, connection: Connection) -> str:
+    """What a test found, in the words of its own rows where it has a column `message`."""
+    name = result.node.name
+    if str(result.status) == "error":
+        return f"{name}: {_one_line(result.message or '')}"
+    offenders = _offenders(result, connection)
+    found = f"{result.failures} row{'s' if result.failures != 1 else ''}"
+    return f"{name} ({found}): {'; '.join(offenders)}" if offenders else f"{name}: {found}"
+
+
+def _offenders(result: Any, connection: Connection) -> list[str]:
+    code = getattr(result.node, "compiled_code", None)
+    if not code:
+        return []
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"select message from ({code}) as offenders limit {OFFENDERS_SHOWN}"  # noqa: S608
+            )
+            return [_one_line(str(message)) for (message,) in cursor.fetchall()]
+    except psycopg2.Error:
+        # a generic test has no column `message`; its name says what is wrong
+        return []
+
+
+def _headline(errors: list[str]) -> str:
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return errors[0] + more
+
+
+def _one_line(text: str) -> str:
+    return plain(" ".join(text.split()))
+
+
+def _profiles_folder() -> Path:
+    """dbt wants a file named profiles.yml; the example serves, as it holds no secret."""
+    folder = PROJECT_ROOT / ".local" / "dbt"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT_ROOT / "profiles.example.yml", folder / "profiles.yml")
+    return folder

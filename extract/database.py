@@ -1,0 +1,166 @@
+"""The PostgreSQL of a run: the one that the environment names, or the embedded one."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+
+from extract import embedded
+from extract.errors import DatabaseError
+from extract.settings import PROJECT_ROOT, database_is_given
+
+OLDEST_VERSION = 15
+CONNECT_TIMEOUT_SECONDS = 10
+
+DEMO_DATABASE = "leadtime_demo"
+OWN_DATABASE = "leadtime"
+
+# The schemas that a run writes to. Nobody else's schema is touched.
+SCHEMAS = ("raw", "ops", "seeds", "staging", "intermediate", "marts", "marts_next")
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where a run writes. `password` never appears in a repr."""
+
+    host: str
+    port: str
+    user: str
+    name: str
+    password: str = field(default="", repr=False)
+    is_embedded: bool = False
+
+    def connect(self) -> Connection:
+        """A connection in autocommit mode; raises DatabaseError with what to mend."""
+        try:
+            connection = psycopg2.connect(**self._parameters())
+        except psycopg2.Error as error:
+            raise _explained(error) from None
+        connection.autocommit = True
+        return connection
+
+    def _parameters(self) -> dict[str, Any]:
+        return {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "dbname": self.name,
+            "password": self.password or None,
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        }
+
+    def url(self) -> str:
+        """The address as libpq's URL, password included: for dlt, never for a log."""
+        # dlt wants a password even where PostgreSQL asks for none
+        password = quote(self.password or "none", safe="")
+        options = urlencode({"connect_timeout": CONNECT_TIMEOUT_SECONDS})
+        return (
+            f"postgresql://{quote(self.user, safe='')}:{password}@{quote(self.host, safe='')}"
+            f":{self.port}/{quote(self.name, safe='')}?{options}"
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The address as the variables that `profiles.example.yml` and psql read."""
+        return {
+            "PGHOST": self.host,
+            "PGPORT": self.port,
+            "PGUSER": self.user,
+            "PGDATABASE": self.name,
+            "PGPASSWORD": self.password,
+        }
+
+
+def open_database(*, is_demo: bool) -> Database:
+    """The database of this run, started and created if it is the embedded one.
+
+    Raises DatabaseError when it is down, refuses the password, or is older than PostgreSQL 15.
+    """
+    if database_is_given():
+        return _given()
+    return _embedded(DEMO_DATABASE if is_demo else OWN_DATABASE)
+
+
+def _given() -> Database:
+    """What libpq makes of the environment, `~/.pgpass` and the service file."""
+    try:
+        connection = psycopg2.connect("", connect_timeout=CONNECT_TIMEOUT_SECONDS)
+    except psycopg2.Error as error:
+        raise _explained(error) from None
+    try:
+        _check_version(connection)
+        address = connection.info
+        return Database(
+            host=address.host or os.environ.get("PGHOSTADDR", ""),
+            port=str(address.port),
+            user=address.user,
+            name=address.dbname,
+            password=address.password or "",
+        )
+    finally:
+        connection.close()
+
+
+def _embedded(name: str) -> Database:
+    socket_directory = embedded.start(PROJECT_ROOT / ".local" / "postgres")
+    administration = Database(
+        host=str(socket_directory), port=embedded.PORT, user=embedded.SUPERUSER, name="postgres",
+        is_embedded=True,
+    )  # fmt: skip
+    connection = administration.connect()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1 from pg_database where datname = %s", (name,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    finally:
+        connection.close()
+    return Database(
+        host=administration.host,
+        port=administration.port,
+        user=administration.user,
+        name=name,
+        is_embedded=True,
+    )
+
+
+def _check_version(connection: Connection) -> None:
+    version = connection.server_version // 10000
+    if version < OLDEST_VERSION:
+        raise DatabaseError(f"PostgreSQL {version} is too old: {OLDEST_VERSION} or newer is needed")
+
+
+def ensure_schemas(connection: Connection) -> None:
+    """Create the schemas that a run writes to; raise DatabaseError with the grant to ask for."""
+    with connection.cursor() as cursor:
+        cursor.execute("select nspname from pg_namespace where nspname = any(%s)", (list(SCHEMAS),))
+        missing = set(SCHEMAS) - {name for (name,) in cursor.fetchall()}
+        cursor.execute(
+            "select current_user, current_database(), "
+            "has_database_privilege(current_database(), 'CREATE')"
+        )
+        user, database, may_create = cursor.fetchone()
+        # publishing renames schemas, which needs the same right on every run
+        if not may_create:
+            raise DatabaseError(
+                f'the role "{user}" may not create schemas in the database "{database}": ask its '
+                f'owner for: grant create on database "{database}" to "{user}"'
+            )
+        for schema in sorted(missing - {"marts_next"}):
+            cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+
+
+def _explained(error: psycopg2.Error) -> DatabaseError:
+    """libpq's message (which never holds the password) with the setting to look at."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    lowered = message.lower()
+    if "password" in lowered or "authentication" in lowered:
+        advice = "look at PGUSER and PGPASSWORD (or ~/.pgpass)"
+    elif "does not exist" in lowered:
+        advice = "look at PGDATABASE and PGUSER"
+    else:
+        advice = "look at PGHOST and PGPORT, and whether PostgreSQL is running there"
+    return DatabaseError(f"PostgreSQL: {message}; {advice}")

@@ -1,0 +1,60 @@
+"""What can end a run, and the exit code that a scheduler sees for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from extract.build import BuildReport
+
+
+class RunError(Exception):
+    """A failure with a message for the operator: what is wrong, and what to mend.
+
+    The message never carries a secret. `exit_code` follows the table in the README.
+    """
+
+    exit_code = 1
+
+
+class BuildError(RunError):
+    """A model or a data test of severity error failed; the marts stay as they were.
+
+    `report` holds everything that dbt said, where dbt came to say anything.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, report: BuildReport | None = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class UsageError(RunError):
+    """The command line cannot be understood."""
+
+    exit_code = 2
+
+
+class YouTrackError(RunError):
+    """YouTrack cannot be read, or what it answered cannot be trusted."""
+
+    exit_code = 3
+
+
+class DatabaseError(RunError):
+    """PostgreSQL cannot be reached, or refuses what a run needs."""
+
+    exit_code = 4
+
+
+class LockedError(RunError):
+    """Another run is at work in the same database."""
+
+    exit_code = 75
+
+
+class ConfigurationError(RunError):
+    """A setting is missing, malformed or contradicts the data that is already there."""
+
+    exit_code = 78

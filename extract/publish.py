@@ -1,0 +1,170 @@
+"""Publishing: the schema `marts_next` becomes `marts` in one transaction.
+
+Renaming a schema locks no table, so a dashboard's open query is never waited for, and a reader
+sees the whole of one run or the whole of the other.
+"""
+
+import contextlib
+import logging
+from dataclasses import dataclass
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+
+from extract.errors import DatabaseError
+
+logger = logging.getLogger(__name__)
+
+LIVE = "marts"
+NEXT = "marts_next"
+# Published marts that could not be dropped yet: an open query still read them.
+RETIRED_PREFIX = "marts_retired_"
+
+LOCK_TIMEOUT = "5s"
+
+
+@dataclass(frozen=True)
+class HungView:
+    """A view outside our schemas that reads a mart, as somebody made it."""
+
+    schema: str
+    name: str
+    definition: str
+    is_materialized: bool
+
+    @property
+    def full_name(self) -> str:
+        """For messages."""
+        return f"{self.schema}.{self.name}"
+
+
+def prepare(connection: Connection) -> None:
+    """Make way for a build: drop what an earlier one left in `marts_next` and retired marts."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(NEXT)),
+        )
+    _drop_retired(connection)
+
+
+def publish(connection: Connection, *, reader: str, run_id: str) -> None:
+    """Swap the schemas; keep the views that somebody hung on a mart working.
+
+    Raises DatabaseError, with `marts` as it was, when such a view cannot be kept.
+    """
+    retired = RETIRED_PREFIX + run_id
+    connection.autocommit = False
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+            views = _views_hung_on_marts(cursor)
+            _refuse_materialized(views)
+            _rename(cursor, LIVE, retired)
+            _rename(cursor, NEXT, LIVE)
+            _let_reader_in(cursor, reader, retired)
+            for view in views:
+                _hang_again(cursor, view)
+    except psycopg2.Error as error:
+        message = " ".join(str(error).split())
+        raise DatabaseError(f"the marts could not be published: {message}") from None
+    finally:
+        # a lost connection has nothing left to set; its error is already on its way
+        with contextlib.suppress(psycopg2.Error):
+            connection.autocommit = True
+    for view in views:
+        logger.info("the view %s, which reads a mart, was kept", view.full_name)
+    _drop_retired(connection)
+
+
+def _rename(cursor: psycopg2.extensions.cursor, old: str, new: str) -> None:
+    cursor.execute(
+        sql.SQL("alter schema {} rename to {}").format(sql.Identifier(old), sql.Identifier(new))
+    )
+
+
+def _let_reader_in(cursor: psycopg2.extensions.cursor, reader: str, retired: str) -> None:
+    """The reader sees the new marts and not the retired ones, from the same moment on."""
+    cursor.execute("select 1 from pg_roles where rolname = %s", (reader,))
+    if cursor.fetchone() is None:
+        return
+    role = sql.Identifier(reader)
+    cursor.execute(
+        sql.SQL("grant usage on schema {} to {}").format(sql.Identifier(LIVE), role),
+    )
+    cursor.execute(
+        sql.SQL("revoke all on schema {} from {}").format(sql.Identifier(retired), role),
+    )
+
+
+def _views_hung_on_marts(cursor: psycopg2.extensions.cursor) -> list[HungView]:
+    """Views of other schemas that read a table or view of `marts` directly."""
+    cursor.execute(
+        """
+        select distinct
+            hung_schema.nspname,
+            hung.relname,
+            pg_get_viewdef(hung.oid),
+            hung.relkind = 'm'
+        from pg_depend
+        inner join pg_rewrite on pg_rewrite.oid = pg_depend.objid
+        inner join pg_class as hung on hung.oid = pg_rewrite.ev_class
+        inner join pg_namespace as hung_schema on hung_schema.oid = hung.relnamespace
+        inner join pg_class as mart on mart.oid = pg_depend.refobjid
+        inner join pg_namespace as mart_schema on mart_schema.oid = mart.relnamespace
+        where
+            pg_depend.classid = 'pg_rewrite'::regclass
+            and pg_depend.refclassid = 'pg_class'::regclass
+            and mart_schema.nspname = %s
+            and hung_schema.nspname <> %s
+        order by 1, 2
+        """,
+        (LIVE, LIVE),
+    )
+    return [HungView(*row) for row in cursor.fetchall()]
+
+
+def _refuse_materialized(views: list[HungView]) -> None:
+    stuck = [view.full_name for view in views if view.is_materialized]
+    if stuck:
+        raise DatabaseError(
+            f"materialized views read the marts and would be lost: {', '.join(stuck)}. Drop them, "
+            "or turn them into plain views; the marts stay as they were"
+        )
+
+
+def _hang_again(cursor: psycopg2.extensions.cursor, view: HungView) -> None:
+    """Point the view at the new mart of the same name; grants and its owner stay.
+
+    The definition was read before the renaming, so it still says `marts`.
+    """
+    try:
+        cursor.execute(
+            sql.SQL("create or replace view {}.{} as ").format(
+                sql.Identifier(view.schema), sql.Identifier(view.name)
+            )
+            + sql.SQL(view.definition)
+        )
+    except psycopg2.Error as error:
+        raise DatabaseError(
+            f"the view {view.full_name} reads a mart and cannot be kept: "
+            f"{' '.join(str(error).split())}. Drop or change it; the marts stay as they were"
+        ) from None
+
+
+def _drop_retired(connection: Connection) -> None:
+    """Drop retired marts that nobody reads any more; what is still read goes at the next run."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select nspname from pg_namespace where starts_with(nspname, %s)", (RETIRED_PREFIX,)
+        )
+        for (schema,) in cursor.fetchall():
+            try:
+                cursor.execute("set lock_timeout = '1s'")
+                cursor.execute(
+                    sql.SQL("drop schema {} cascade").format(sql.Identifier(schema)),
+                )
+            except psycopg2.errors.LockNotAvailable:
+                logger.info("%s is still being read; it goes at the next run", schema)
+            finally:
+                cursor.execute("reset lock_timeout")

@@ -1,0 +1,131 @@
+"""The run's record, one row of `ops.pipeline_runs`, and the lock that proves a run alive.
+
+`marts.pipeline_status` reads nothing but this table: a row that says RUNNING while its lock is
+free belongs to a run that died without a word.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+
+from extract import __version__
+from extract.errors import DatabaseError, LockedError
+
+# "leadtime" in ASCII, read as a bigint; any number that nobody else locks would do
+LOCK_KEY = int.from_bytes(b"leadtime", "big")
+
+LONGEST_LOG_BYTES = 64 * 1024
+
+_TABLE = """
+    create table if not exists ops.pipeline_runs (
+        run_id text primary key,
+        started_at timestamptz not null,
+        finished_at timestamptz,
+        status text not null check (status in ('RUNNING', 'OK', 'NOK')),
+        stage text check (stage in ('extract', 'build', 'publish')),
+        error text,
+        log text,
+        as_of timestamptz,
+        data_as_of timestamptz,
+        version text,
+        issues_loaded bigint,
+        activities_loaded bigint,
+        models_built integer,
+        tests_failed integer,
+        tests_warned integer,
+        lock_key bigint not null
+    )
+"""
+
+
+def take_lock(connection: Connection) -> None:
+    """Take the session's advisory lock, which lasts as long as `connection`.
+
+    Raises LockedError when another run holds it, and DatabaseError where a pooler hides it: a
+    lock taken in a session that is handed to others guards nothing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_lock(%s)", (LOCK_KEY,))
+        if not cursor.fetchone()[0]:
+            raise LockedError("another run is at work in this database; this one leaves")
+    if not holds_lock(connection):
+        raise DatabaseError(
+            "the run's lock does not show in pg_locks: a connection pooler in transaction mode "
+            "stands before PostgreSQL. Point PGHOST and PGPORT at PostgreSQL itself, or at a pool "
+            "in session mode"
+        )
+
+
+def holds_lock(connection: Connection) -> bool:
+    """Whether this very session still holds the run's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select exists (
+                select from pg_locks
+                where
+                    locktype = 'advisory' and granted and pid = pg_backend_pid() and objsubid = 1
+                    and database = (select oid from pg_database where datname = current_database())
+                    and (classid::bigint << 32) | objid::bigint = %s
+            )
+            """,
+            (LOCK_KEY,),
+        )
+        return cursor.fetchone()[0]
+
+
+@dataclass
+class RunRecord:
+    """One row of `ops.pipeline_runs`; every change is committed at once.
+
+    `columns` are written with the end of the run.
+    """
+
+    connection: Connection
+    run_id: str
+    as_of: datetime
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    def start(self, started_at: datetime) -> None:
+        """Write the row as RUNNING, and close the rows of runs that died before."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(_TABLE)
+            # we hold the lock: whatever else says RUNNING is dead
+            cursor.execute(
+                "update ops.pipeline_runs set status = 'NOK', finished_at = clock_timestamp(), "
+                "error = coalesce(error, 'the run died without a word (killed, or a power cut)') "
+                "where status = 'RUNNING'"
+            )
+            cursor.execute(
+                "insert into ops.pipeline_runs "
+                "(run_id, started_at, status, as_of, version, lock_key) "
+                "values (%s, %s, 'RUNNING', %s, %s, %s)",
+                (self.run_id, started_at, self.as_of, __version__, LOCK_KEY),
+            )
+
+    def update(self, **columns: Any) -> None:
+        """Set columns of the row, e.g. `stage` or `issues_loaded`."""
+        assignments = ", ".join(f"{name} = %s" for name in columns)
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"update ops.pipeline_runs set {assignments} where run_id = %s",  # noqa: S608
+                (*columns.values(), self.run_id),
+            )
+
+    def finish(self, *, error: str | None, log: str) -> None:
+        """Close the row: OK without an error, NOK with one (a single line)."""
+        self.update(
+            **self.columns,
+            status="NOK" if error else "OK",
+            finished_at=datetime.now().astimezone(),
+            error=" ".join(error.split()) if error else None,
+            log=_tail(log),
+        )
+
+
+def _tail(log: str) -> str:
+    """The end of the log, at most 64 KiB of UTF-8, without the NUL that PostgreSQL refuses."""
+    encoded = log.replace("\x00", "").encode()
+    return encoded[-LONGEST_LOG_BYTES:].decode(errors="ignore")

@@ -1,0 +1,279 @@
+"""One run: lock, record, load, build, publish, summary, exit code.
+
+What a run promises stands in the README ("How it fails"). The order is the promise: the record
+before the first request, the tests before the publishing, the publishing last.
+"""
+
+import os
+import secrets
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+import psycopg2
+
+from extract import publish, summary
+from extract.build import BuildReport, Dbt, definition
+from extract.console import RunConsole
+from extract.database import ensure_schemas, open_database
+from extract.errors import (
+    BuildError,
+    DatabaseError,
+    LockedError,
+    RunError,
+    UsageError,
+)
+from extract.pipeline import LoadReport, Source, load
+from extract.record import RunRecord, holds_lock, take_lock
+from extract.redaction import Redactor
+from extract.session import Session
+from extract.settings import (
+    PROJECT_ROOT,
+    Settings,
+    check_source,
+    ignored_database_variables,
+    load_environment,
+    nothing_is_configured,
+    read_settings,
+)
+from extract.simulated import simulated_youtrack
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line asks of a run."""
+
+    extract: bool = True
+    build: bool = True
+    sweep: bool = False
+    accept_missing: bool = False
+    dbt_vars: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Result:
+    """What a run has done so far."""
+
+    load: LoadReport | None = None
+    build: BuildReport = field(default_factory=BuildReport)
+
+    def counts(self) -> str:
+        issues = self.load.issues_loaded if self.load else 0
+        activities = self.load.activities_loaded if self.load else 0
+        return (
+            f"{issues:,} issues and {activities:,} changes loaded, "
+            f"{self.build.models_built} models built, "
+            f"{self.build.tests_failed} tests failed, {self.build.tests_warned} warned"
+        )
+
+
+def execute(options: RunOptions) -> int:
+    """Do one run and return its exit code; every failure is told, recorded and contained.
+
+    Raises UsageError, before anything is touched, for a var `as_of` that is no moment.
+    """
+    started_at = datetime.now(timezone.utc)
+    as_of = _as_of(options, started_at)
+    started = time.monotonic()
+    console = RunConsole(Redactor())
+    result = _Result()
+    code, error = 0, None
+    # what is opened last is closed first: the record outlives the work, the lock the record
+    with console, ExitStack() as stack:
+        session = None
+        try:
+            is_demo = _prepare_environment(console)
+            if is_demo and options.extract:
+                _say_simulated(console)
+            session = stack.enter_context(_session(console, as_of, started_at, is_demo))
+            with session.stoppable():
+                _work(session, options, as_of, result)
+        except LockedError as locked:
+            console.say(str(locked), style="yellow")
+            return locked.exit_code
+        except RunError as failure:
+            code, error = failure.exit_code, str(failure)
+            if isinstance(failure, BuildError) and failure.report:
+                result.build = failure.report
+        except Exception as failure:  # whatever happens, the record says so
+            console.keep(traceback.format_exc())
+            code = DatabaseError.exit_code if isinstance(failure, psycopg2.Error) else 1
+            error = f"{type(failure).__name__}: {failure}"
+        return _end(console, session, options, result, started, code, error)
+
+
+def _prepare_environment(console: RunConsole) -> bool:
+    """Read `.env`, make the secrets known, name what is ignored; returns whether it is the demo."""
+    for warning in load_environment():
+        console.warn(warning)
+    names = ("YOUTRACK_TOKEN", "PGPASSWORD", "RUN_ALERT_WEBHOOK_URL", "SENTRY_DSN")
+    console.redact.add(*(os.environ.get(name) for name in names))
+    for name in ignored_database_variables():
+        console.warn(f"{name} is ignored: no PGHOST, PGHOSTADDR or PGSERVICE says which server")
+    return nothing_is_configured()
+
+
+def _say_simulated(console: RunConsole) -> None:
+    console.say(
+        "This is simulated data: nothing is configured, so a made-up company is loaded "
+        '(README, "Your own YouTrack").',
+        style="bold magenta",
+    )
+
+
+@contextmanager
+def _session(
+    console: RunConsole, as_of: datetime, started_at: datetime, is_demo: bool
+) -> Iterator[Session]:
+    """Open the database, take the lock, write the record's first line."""
+    run_id = f"{started_at:%Y%m%dt%H%M%S}_{secrets.token_hex(3)}"
+    # every connection of this process carries the name, dbt's and dlt's too
+    os.environ["PGAPPNAME"] = f"lead-time {run_id}"
+    database = open_database(is_demo=is_demo)
+    console.redact.add(database.password)
+    connection = database.connect()
+    try:
+        ensure_schemas(connection)
+        take_lock(connection)
+        record = RunRecord(database.connect(), run_id, as_of)
+        record.start(started_at)
+        yield Session(database, connection, record, console)
+        record.connection.close()
+    finally:
+        connection.close()
+
+
+def _work(session: Session, options: RunOptions, as_of: datetime, result: _Result) -> None:
+    console, database = session.console, session.database
+    dbt = Dbt(database, options.dbt_vars, as_of=as_of, on_progress=console.progress)
+    if not _status_view_exists(session):
+        dbt.build_status_view()
+    # Only now: a mistake in the settings shows on the dashboard too.
+    settings = read_settings()
+    check_source(settings)
+    console.set_level(settings.log_level)
+    with session.limited_to(settings.run_timeout_minutes):
+        if options.extract:
+            session.record.update(stage="extract")
+            result.load = _load(session, options, settings, as_of)
+        if options.build:
+            session.record.update(stage="build")
+            publish.prepare(session.connection)
+            result.build = dbt.build(session.connection)
+            session.record.update(stage="publish")
+            _publish(session, options)
+
+
+def _load(session: Session, options: RunOptions, settings: Settings, as_of: datetime) -> LoadReport:
+    with _source(settings) as source:
+        report = load(
+            source,
+            session.database.url(),
+            run_id=session.record.run_id,
+            as_of=as_of,
+            working_dir=PROJECT_ROOT / ".local" / "dlt" / session.database.name,
+            sweep=options.sweep or None,
+            accept_missing=options.accept_missing,
+            on_progress=session.console.progress,
+        )
+    for warning in report.warnings:
+        session.console.warn(warning)
+    session.record.update(
+        issues_loaded=report.issues_loaded,
+        activities_loaded=report.activities_loaded,
+        data_as_of=report.data_as_of,
+    )
+    return report
+
+
+@contextmanager
+def _source(settings: Settings) -> Iterator[Source]:
+    """What to read: the configured YouTrack, or the demo, which lives as long as this block."""
+    if not settings.youtrack_url or not settings.youtrack_token:
+        with simulated_youtrack() as source:
+            yield source
+        return
+    yield Source(
+        url=settings.youtrack_url,
+        token=settings.youtrack_token.get_secret_value(),
+        projects=settings.youtrack_projects,
+        summaries=settings.youtrack_summaries,
+        parallel_requests=settings.youtrack_parallel_requests,
+    )
+
+
+def _publish(session: Session, options: RunOptions) -> None:
+    if not holds_lock(session.connection):
+        raise DatabaseError("the run's lock was lost before publishing; the marts stay as they are")
+    reader = definition("reader_role", options.dbt_vars, "datalens_reader")
+    publish.publish(session.connection, reader=reader, run_id=session.record.run_id)
+
+
+def _end(
+    console: RunConsole,
+    session: Session | None,
+    options: RunOptions,
+    result: _Result,
+    started: float,
+    code: int,
+    error: str | None,
+) -> int:
+    """Tell and record the end; returns the exit code."""
+    for warning in result.build.warnings:
+        console.warn(warning)
+    for failed in result.build.errors:
+        console.say(f"failed: {failed}", style="red")
+    if session and not error and options.build:
+        _tell_summary(session)
+    if error:
+        error = console.redact(error)
+        console.say(f"error: {error}", style="bold red")
+    elapsed = time.monotonic() - started
+    outcome = f"NOK after {elapsed:.0f} s" if error else f"OK in {elapsed:.0f} s"
+    last_line = f"{outcome}: {result.counts()}"
+    console.keep(last_line)
+    if session:
+        unrecorded = _record_end(session, result, error)
+        if unrecorded:
+            code = code or DatabaseError.exit_code
+            last_line = f"NOK: the end of the run was not recorded: {unrecorded}"
+    console.out.print(last_line, style="bold red" if code else "bold green", markup=False)
+    return code
+
+
+def _record_end(session: Session, result: _Result, error: str | None) -> str | None:
+    session.record.columns |= {
+        "models_built": result.build.models_built,
+        "tests_failed": result.build.tests_failed,
+        "tests_warned": result.build.tests_warned,
+    }
+    return session.finish(error)
+
+
+def _tell_summary(session: Session) -> None:
+    try:
+        summary.show(session.connection, session.console.out, session.database)
+    except psycopg2.Error as error:
+        session.console.warn(f"the summary could not be read: {error}")
+
+
+def _as_of(options: RunOptions, started_at: datetime) -> datetime:
+    """The run's one "now": its start, unless the var `as_of` freezes it."""
+    given = options.dbt_vars.get("as_of")
+    if given is None:
+        return started_at
+    try:
+        moment = datetime.fromisoformat(str(given).replace("Z", "+00:00"))
+    except ValueError:
+        raise UsageError(f"the var as_of is not a moment: {given}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _status_view_exists(session: Session) -> bool:
+    with session.connection.cursor() as cursor:
+        cursor.execute("select to_regclass('marts.pipeline_status') is not null")
+        return cursor.fetchone()[0]

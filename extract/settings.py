@@ -1,0 +1,137 @@
+"""Every setting of a run: its name, its default, its check.
+
+Settings come from the environment; `.env` in the project's folder fills in what the
+environment leaves out. What a number *means* is no setting: those definitions are dbt vars and
+seeds. The table in the README lists the same names.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import load_dotenv
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from extract.errors import ConfigurationError
+from extract.youtrack.client import normalise_url
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+# With one of these set, the operator means a PostgreSQL of their own (libpq's names).
+DATABASE_IS_GIVEN_BY = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
+
+
+class Settings(BaseSettings):
+    """The checked settings of one run. Secrets are `SecretStr`, so that no repr shows them."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    youtrack_url: str | None = None
+    youtrack_token: SecretStr | None = None
+    youtrack_projects: Annotated[tuple[str, ...] | None, NoDecode] = None
+    youtrack_summaries: bool = True
+    youtrack_parallel_requests: int = Field(default=4, ge=1, le=16)
+    run_timeout_minutes: float = Field(default=240, gt=0)
+    run_alert_webhook_url: SecretStr | None = None
+    sentry_dsn: SecretStr | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("youtrack_url")
+    @classmethod
+    def _normalise_url(cls, value: str | None) -> str | None:
+        return normalise_url(value) if value else None
+
+    @field_validator("youtrack_projects", mode="before")
+    @classmethod
+    def _split_projects(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip()) or None
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+
+def load_environment(env_file: Path = PROJECT_ROOT / ".env") -> list[str]:
+    """Fill the environment from `.env` where it is silent; a variable that is set wins.
+
+    The values go into the process's environment because libpq reads its own names there.
+    Returns warnings.
+    """
+    if not env_file.is_file():
+        return []
+    load_dotenv(env_file, override=False)
+    if stat.S_IMODE(env_file.stat().st_mode) & (stat.S_IRGRP | stat.S_IROTH):
+        return [f"{env_file.name} can be read by other users of this machine: chmod 600 .env"]
+    return []
+
+
+def read_settings() -> Settings:
+    """Read and check every setting.
+
+    Raises ConfigurationError naming each variable that is wrong, never its value: it may be a
+    secret.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = (
+            f"{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError("; ".join(problems)) from None
+
+
+def database_is_given() -> bool:
+    """Whether the environment names a PostgreSQL; otherwise the embedded one serves."""
+    return any(os.environ.get(name) for name in DATABASE_IS_GIVEN_BY)
+
+
+def nothing_is_configured() -> bool:
+    """Neither a YouTrack nor a database is named: the demo serves."""
+    names = ("YOUTRACK_URL", "YOUTRACK_TOKEN", *DATABASE_IS_GIVEN_BY)
+    return not any(os.environ.get(name) for name in names)
+
+
+def ignored_database_variables() -> list[str]:
+    """The PG* variables that are set although no database is given, hence without effect."""
+    if database_is_given():
+        return []
+    # client-side behaviour of psql, not an address
+    harmless = {"PGAPPNAME", "PGTZ", "PGOPTIONS", "PGCLIENTENCODING"}
+    return sorted(
+        name
+        for name in os.environ
+        if name.startswith("PG") and name not in harmless and name in LIBPQ_VARIABLES
+    )
+
+
+# https://www.postgresql.org/docs/current/libpq-envars.html, the ones that say where and who
+LIBPQ_VARIABLES = frozenset(
+    {
+        "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGPASSFILE", "PGSERVICEFILE",
+        "PGSSLMODE", "PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT", "PGREQUIRESSL",
+    }
+)  # fmt: skip
+
+
+def check_source(settings: Settings) -> None:
+    """Refuse half a configuration: raise ConfigurationError naming what is missing."""
+    if nothing_is_configured():
+        return
+    if not settings.youtrack_url:
+        given = next((name for name in DATABASE_IS_GIVEN_BY if os.environ.get(name)), None)
+        reason = f"{given} is set" if given else "YOUTRACK_TOKEN is set"
+        raise ConfigurationError(
+            f"YOUTRACK_URL is missing ({reason}): give your YouTrack's address. Simulated data "
+            "is loaded only when neither YouTrack nor a database is configured."
+        )
+    if not settings.youtrack_token:
+        raise ConfigurationError(
+            "YOUTRACK_TOKEN is missing: a permanent token of a YouTrack service account "
+            "(Profile > Account Security > Tokens)."
+        )

@@ -1,0 +1,158 @@
+"""The summary at the end of a run: what was found, in a few lines a person likes to read."""
+
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from extract.database import Database
+from extract.redaction import plain
+
+PERCENTILES = ("p10", "p25", "p50", "p75", "p85", "p90", "p95")
+LONGEST_BAR = 40
+ALL = "(all)"
+HINTS = """\
+  make -s psql SQL='select * from marts.agg_lead_time_percentiles limit 5'
+  make status    when the last run was, and whether it was OK
+  make docs      what every table and column means, with lineage"""
+
+
+def show(connection: Connection, console: Console, database: Database) -> None:
+    """Print the summary of the marts as they stand."""
+    with connection.cursor() as cursor:
+        _issues(cursor, console)
+        _percentiles(cursor, console)
+        _spectrum(cursor, console)
+        _last_sprints(cursor, console)
+    _where_next(console, database)
+
+
+def _rows(cursor: psycopg2.extensions.cursor, query: str) -> list[tuple[Any, ...]]:
+    cursor.execute(query)
+    return cursor.fetchall()
+
+
+def _issues(cursor: psycopg2.extensions.cursor, console: Console) -> None:
+    ((total, done, from_field, from_history, missing),) = _rows(
+        cursor,
+        """
+        select
+            count(*),
+            count(*) filter (where is_done),
+            count(*) filter (where lead_time_source = 'field'),
+            count(*) filter (where lead_time_source = 'history'),
+            count(*) filter (where is_missing)
+        from marts.fct_issues
+        """,
+    )
+    console.print()
+    console.print(f"{total:,} issues, {done:,} of them done", markup=False)
+    if from_field and from_history:
+        share = round(100 * from_field / (from_field + from_history))
+        console.print(
+            f"lead time: {share} % from the tracker's field, {100 - share} % from history",
+            markup=False,
+        )
+    if missing:
+        console.print(f"{missing:,} issues are gone from YouTrack and kept as last seen")
+
+
+def _percentiles(cursor: psycopg2.extensions.cursor, console: Console) -> None:
+    rows = _rows(
+        cursor,
+        f"""
+        select team, issues_count, {", ".join(PERCENTILES)}
+        from marts.agg_lead_time_percentiles
+        where issue_type = '(all)' and sprint = '(all)' and quarter = '(all)'
+        order by team <> '(all)', team
+        """,  # noqa: S608  (constants)
+    )
+    if not rows:
+        return
+    table = Table(title="Lead time, days", title_justify="left", box=None, pad_edge=False)
+    table.add_column("team")
+    for heading in ("issues", *PERCENTILES):
+        table.add_column(heading, justify="right")
+    for team, count, *values in rows:
+        table.add_row(
+            _text("all teams" if team == ALL else team),
+            f"{count:,}",
+            *(f"{value:,.1f}" for value in values),
+            style="bold" if team == ALL else None,
+        )
+    console.print()
+    console.print(table)
+
+
+def _spectrum(cursor: psycopg2.extensions.cursor, console: Console) -> None:
+    rows = _rows(
+        cursor,
+        """
+        select lead_time_bucket, sum(issues_count)::bigint
+        from marts.agg_lead_time_spectrum
+        group by lead_time_bucket, lead_time_bucket_order
+        order by lead_time_bucket_order
+        """,
+    )
+    if not rows:
+        return
+    most = max(count for _, count in rows)
+    table = Table(title="Lead-time spectrum", title_justify="left", box=None, pad_edge=False)
+    table.add_column("days")
+    table.add_column("issues", justify="right")
+    table.add_column("")
+    for bucket, count in rows:
+        bar = "█" * max(1, round(LONGEST_BAR * count / most))
+        table.add_row(_text(bucket), f"{count:,}", Text(bar, style="cyan"))
+    console.print()
+    console.print(table)
+
+
+def _last_sprints(cursor: psycopg2.extensions.cursor, console: Console) -> None:
+    rows = _rows(
+        cursor,
+        """
+        select distinct on (team)
+            team,
+            sprint,
+            sum(planned_count) over sprint_of_team as planned,
+            sum(completed_count) over sprint_of_team as completed,
+            sum(added_count) over sprint_of_team as added,
+            sum(carried_over_count) over sprint_of_team as carried_over
+        from marts.agg_sprint_throughput
+        where is_closed
+        window sprint_of_team as (partition by team, sprint_id)
+        order by team, finish_at desc, sprint_id
+        """,
+    )
+    if not rows:
+        return
+    table = Table(
+        title="Last closed sprint of each team, issues of every type",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for heading in ("team", "sprint"):
+        table.add_column(heading)
+    for heading in ("planned", "completed", "added", "carried over"):
+        table.add_column(heading, justify="right")
+    for team, sprint, *counts in rows:
+        table.add_row(_text(team), _text(sprint), *(f"{count:,}" for count in counts))
+    console.print()
+    console.print(table)
+
+
+def _where_next(console: Console, database: Database) -> None:
+    where = "embedded PostgreSQL" if database.is_embedded else database.host
+    console.print()
+    console.print(f"The marts: schema marts, database {database.name}, {where}", markup=False)
+    console.print(HINTS, markup=False)
+
+
+def _text(value: str) -> Text:
+    """A tracker's text as it is: no markup, no control characters."""
+    return Text(plain(value))

@@ -1,0 +1,137 @@
+"""What the tests share: an embedded PostgreSQL, a simulated YouTrack, a fresh copy of the project.
+
+No test reads the developer's own `.env`, database or YouTrack.
+"""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from extract import embedded
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SAMPLES = REPOSITORY.parent / "shared" / "youtrack-samples"
+
+# A path with spaces, Cyrillic letters and 150 characters: what users really have.
+AWKWARD_NAME = "Отчёты по задачам и спринтам, всё важное/" * 4
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment() -> None:
+    for name in list(os.environ):
+        if name.startswith(("PG", "YOUTRACK_", "RUN_", "SENTRY_", "DBT_")):
+            del os.environ[name]
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+
+
+@dataclass(frozen=True)
+class TestServer:
+    """A PostgreSQL of this test session."""
+
+    host: str
+    port: str = embedded.PORT
+    user: str = embedded.SUPERUSER
+
+    def connect(self, database: str = "postgres", user: str | None = None):
+        """A connection in autocommit mode."""
+        connection = psycopg2.connect(
+            host=self.host, port=self.port, user=user or self.user, dbname=database
+        )
+        connection.autocommit = True
+        return connection
+
+    def environment(self, database: str) -> dict[str, str]:
+        """The PG* variables that make this the given database of a run."""
+        return {
+            "PGHOST": self.host,
+            "PGPORT": self.port,
+            "PGUSER": self.user,
+            "PGDATABASE": database,
+        }
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
+    """An embedded PostgreSQL that lives as long as the test session."""
+    data = tmp_path_factory.mktemp("postgres") / "data"
+    yield TestServer(host=str(embedded.start(data)))
+    embedded.stop(data)
+
+
+@pytest.fixture
+def database(server: TestServer) -> Iterator[str]:
+    """The name of a fresh, empty database."""
+    yield from fresh_database(server)
+
+
+def fresh_database(server: TestServer) -> Iterator[str]:
+    """Create a database, yield its name, drop it."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    identifier = sql.Identifier(name)
+    connection = server.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("create database {}").format(identifier))
+        yield name
+        cursor.execute(sql.SQL("drop database if exists {} with (force)").format(identifier))
+    connection.close()
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project as a user has it after cloning, in a folder with an awkward path."""
+
+    root: Path
+
+    def run(
+        self, *arguments: str, environment: dict[str, str] | None = None, timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
+        """`python -m extract …` there, with nothing configured but `environment`."""
+        return subprocess.run(
+            [sys.executable, "-m", "extract", *arguments],
+            cwd=self.root,
+            env=clean_environment(environment),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+
+def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without any setting of a run, plus `extra`."""
+    return {**os.environ, "COLUMNS": "120", "PYTHONUTF8": "1", **(extra or {})}
+
+
+def copy_project(folder: Path) -> Project:
+    """Copy what git knows of the repository (or would take) into a new folder."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        source = REPOSITORY / name
+        if source.is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """One copy of the project for the whole session; its embedded PostgreSQL is stopped after."""
+    copy = copy_project(tmp_path_factory.mktemp("clone") / AWKWARD_NAME)
+    yield copy
+    embedded.stop(copy.root / ".local" / "postgres")
