@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from extract.errors import ConfigurationError
-from extract.youtrack.client import normalise_url
+from extract.youtrack.address import normalise_url
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 

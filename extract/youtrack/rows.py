@@ -1,0 +1,126 @@
+"""From YouTrack's objects to columns: people out, JSON as text, everything in its type."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from extract.youtrack.selection import KNOWN_TYPES, DataType, Table
+
+Entity = dict[str, Any]
+
+_ARROW_TYPES: dict[DataType, pa.DataType] = {
+    "text": pa.string(),
+    "json": pa.string(),
+    "bigint": pa.int64(),
+    "bool": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+# what is kept of a person, anywhere
+_OF_A_USER = ("id", "login", "$type")
+_USER_TYPES = frozenset({"User", "Me", "VcsUnresolvedUser"})
+
+
+def is_user(value: Entity) -> bool:
+    """Whether an object is a person: nothing else that is asked for has a login."""
+    return "login" in value or value.get("$type") in _USER_TYPES
+
+
+def without_names(value: Any) -> Any:
+    """The same JSON with every person in it reduced to id, login and `$type`."""
+    if isinstance(value, dict):
+        if is_user(value):
+            return {key: value[key] for key in _OF_A_USER if key in value}
+        return {key: without_names(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_names(item) for item in value]
+    return value
+
+
+def _value_without_names(value: Any, types: Counter[str]) -> Any:
+    """The value of a field or a change: a scalar, an object, a list of objects, or nothing.
+
+    The fast half of `without_names`: objects in values hold no people of their own, so one level
+    is enough. Most of a load's Python time is spent here.
+    """
+    kind = type(value)
+    if kind is dict:
+        types[value.get("$type", "")] += 1
+        return without_names(value) if is_user(value) else value
+    if kind is list:
+        return [_value_without_names(item, types) for item in value]
+    return value
+
+
+def clean_issues(issues: Sequence[Entity], unknown: Counter[str]) -> None:
+    """Take people's names off issues, in place, and count `$type`s that nobody has seen yet."""
+    types: Counter[str] = Counter()
+    for issue in issues:
+        for custom_field in issue["customFields"]:
+            types[custom_field.get("$type", "")] += 1
+            custom_field["value"] = _value_without_names(custom_field.get("value"), types)
+    _count_unknown(types, unknown)
+
+
+def clean_activities(activities: Sequence[Entity], unknown: Counter[str]) -> None:
+    """Take people's names off changes, in place, and count `$type`s that nobody has seen yet."""
+    types: Counter[str] = Counter()
+    for activity in activities:
+        types[activity.get("$type", "")] += 1
+        activity["added"] = _value_without_names(activity.get("added"), types)
+        activity["removed"] = _value_without_names(activity.get("removed"), types)
+    _count_unknown(types, unknown)
+
+
+def _count_unknown(types: Counter[str], unknown: Counter[str]) -> None:
+    for name in types.keys() - KNOWN_TYPES:
+        unknown[name or "(none)"] += types[name]
+
+
+def to_arrow(
+    table: Table, entities: Sequence[Entity], loaded_at: datetime, **filled: Sequence[Any]
+) -> pa.Table:
+    """The columns of `table`, without the load id, which the loader knows.
+
+    `filled` gives the columns that have no path in YouTrack's answer.
+    """
+    arrays, names = [], []
+    for column in table.columns:
+        if column.name == "_dlt_load_id":
+            continue
+        if column.name == "loaded_at":
+            values: Iterable[Any] = [loaded_at] * len(entities)
+        elif column.name == "_dlt_id":
+            values = arrays[0]
+        elif column.name in filled:
+            values = filled[column.name]
+        else:
+            values = _at(column.path, entities)
+        if column.data_type == "json":
+            values = [None if value is None else _json_text(value) for value in values]
+        arrays.append(pa.array(values, _ARROW_TYPES[column.data_type]))
+        names.append(column.name)
+    return pa.table(arrays, names=names)
+
+
+def _at(path: tuple[str, ...], entities: Sequence[Entity]) -> list[Any]:
+    """The value at a path of each object; None where a step is absent or null."""
+    values: list[Any] = [entity.get(path[0]) for entity in entities]
+    for step in path[1:]:
+        values = [value.get(step) if value else None for value in values]
+    return values
+
+
+def _json_text(value: Any) -> bytes | str:
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # integers beyond 64 bits
+        return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,91 @@
+"""YouTrack's search language, in the few spellings that are known to work.
+
+Date literals are read to the second, in the time zone of the token's user, and carry no zone
+(youtrack-api.md §0 no. 7, §2.3). Around a change of summer time one literal can mean two moments;
+a window is therefore always asked for so widely that every reading of its ends contains it.
+Nothing is lost by that: whoever asks looks at the milliseconds of what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+SECOND, HOUR = 1_000, 3_600_000
+
+# no zone of the world is further from UTC
+FURTHEST_ZONE_HOURS = 14
+
+# PostgreSQL's and Python's calendars reach further back than anybody's tracker
+_EARLIEST, _LATEST = 0, 253_370_764_800_000  # 1970 and 9999
+
+
+@dataclass(frozen=True)
+class TokenClock:
+    """The clock on which YouTrack reads date literals; None is an unknown one."""
+
+    zone: ZoneInfo | None
+
+    @classmethod
+    def of(cls, zone_id: str | None) -> TokenClock:
+        """The clock of an IANA zone id, or the unknown clock."""
+        try:
+            return cls(ZoneInfo(zone_id) if zone_id else None)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return cls(None)
+
+    @property
+    def margin(self) -> int:
+        """How far a literal may be from the moment that it should mean, in ms.
+
+        With a known zone an hour, for the case that YouTrack's zone rules are older than ours.
+        """
+        return HOUR if self.zone else (FURTHEST_ZONE_HOURS + 1) * HOUR
+
+    def no_later(self, moment: int) -> str:
+        """A literal that means `moment` (epoch ms) or earlier, however it is read."""
+        return self._literal(moment, -1)
+
+    def no_earlier(self, moment: int) -> str:
+        """A literal that means `moment` (epoch ms) or later, however it is read."""
+        return self._literal(moment, +1)
+
+    def _literal(self, moment: int, direction: int) -> str:
+        moment = min(max(moment, _EARLIEST), _LATEST)
+        seconds = moment // SECOND if direction < 0 else -(-moment // SECOND)
+        utc = datetime.fromtimestamp(seconds, timezone.utc)
+        if self.zone is None:
+            return _text(utc + direction * timedelta(hours=FURTHEST_ZONE_HOURS))
+        wall = utc.astimezone(self.zone).replace(tzinfo=None)
+        readings = [wall.replace(tzinfo=self.zone, fold=fold).timestamp() for fold in (0, 1)]
+        if any((reading - seconds) * direction < 0 for reading in readings):
+            wall += direction * timedelta(seconds=max(readings) - min(readings))
+        return _text(wall)
+
+
+def _text(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}"
+
+
+def window(scope: str, attribute: str, start: str, end: str) -> str:
+    """Issues whose `created` or `updated` lies between two literals, in that order of time."""
+    return f"{scope}{attribute}: {start} .. {end} sort by: {attribute} asc"
+
+
+def of_projects(short_names: Iterable[str] | None) -> str:
+    """The beginning of a query that stays within projects; empty for all."""
+    if short_names is None:
+        return ""
+    return f"project: {', '.join(map(_quoted, short_names))} "
+
+
+def of_issues(readable_ids: Sequence[str]) -> str:
+    """A query for exactly these issues."""
+    return f"issue id: {', '.join(readable_ids)}"
+
+
+def _quoted(name: str) -> str:
+    """Braces only where a name needs them: YouTrack rejects them around dates."""
+    return name if name.replace("_", "").isalnum() else f"{{{name}}}"
