@@ -88,8 +88,11 @@ class RunRecord:
     as_of: datetime
     columns: dict[str, Any] = field(default_factory=dict)
 
-    def start(self, started_at: datetime) -> None:
-        """Write the row as RUNNING, and close the rows of runs that died before."""
+    def start(self, started_at: datetime) -> bool:
+        """Write the row as RUNNING; returns whether a run before had died without a word.
+
+        Such a run's row is closed as NOK.
+        """
         with self.connection.cursor() as cursor:
             cursor.execute(_TABLE)
             # we hold the lock: whatever else says RUNNING is dead
@@ -98,12 +101,14 @@ class RunRecord:
                 "error = coalesce(error, 'the run died without a word (killed, or a power cut)') "
                 "where status = 'RUNNING'"
             )
+            died_before = cursor.rowcount > 0
             cursor.execute(
                 "insert into ops.pipeline_runs "
                 "(run_id, started_at, status, as_of, version, lock_key) "
                 "values (%s, %s, 'RUNNING', %s, %s, %s)",
                 (self.run_id, started_at, self.as_of, __version__, LOCK_KEY),
             )
+        return died_before
 
     def update(self, **columns: Any) -> None:
         """Set columns of the row, e.g. `stage` or `issues_loaded`."""

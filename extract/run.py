@@ -17,6 +17,7 @@ from typing import Any
 import psycopg2
 
 from extract import publish, summary
+from extract.alarm import Alarm
 from extract.build import BuildReport, Dbt, definition
 from extract.console import RunConsole
 from extract.database import ensure_schemas, open_database
@@ -80,6 +81,7 @@ def execute(options: RunOptions) -> int:
     as_of = _as_of(options, started_at)
     started = time.monotonic()
     console = RunConsole(Redactor())
+    alarm = None
     result = _Result()
     code, error = 0, None
     # what is opened last is closed first: the record outlives the work, the lock the record
@@ -87,9 +89,12 @@ def execute(options: RunOptions) -> int:
         session = None
         try:
             is_demo = _prepare_environment(console)
+            # read here, unchecked: a mistake in the settings is worth an alarm, too
+            hook = os.environ.get("RUN_ALERT_WEBHOOK_URL")
+            alarm = Alarm(hook, PROJECT_ROOT / ".local" / "alarm.json", console.redact)
             if is_demo and options.extract:
                 _say_simulated(console)
-            session = stack.enter_context(_session(console, as_of, started_at, is_demo))
+            session = stack.enter_context(_session(console, alarm, as_of, started_at, is_demo))
             with session.stoppable():
                 _work(session, options, as_of, result)
         except LockedError as locked:
@@ -103,7 +108,10 @@ def execute(options: RunOptions) -> int:
             console.keep(traceback.format_exc())
             code = DatabaseError.exit_code if isinstance(failure, psycopg2.Error) else 1
             error = f"{type(failure).__name__}: {failure}"
-        return _end(console, session, options, result, started, code, error)
+        code = _end(console, session, options, result, started, code, error)
+        if alarm:
+            alarm.run_ended(error, died_before=bool(session and session.died_before))
+        return code
 
 
 def _prepare_environment(console: RunConsole) -> bool:
@@ -127,7 +135,7 @@ def _say_simulated(console: RunConsole) -> None:
 
 @contextmanager
 def _session(
-    console: RunConsole, as_of: datetime, started_at: datetime, is_demo: bool
+    console: RunConsole, alarm: Alarm, as_of: datetime, started_at: datetime, is_demo: bool
 ) -> Iterator[Session]:
     """Open the database, take the lock, write the record's first line."""
     run_id = f"{started_at:%Y%m%dt%H%M%S}_{secrets.token_hex(3)}"
@@ -140,8 +148,10 @@ def _session(
         ensure_schemas(connection)
         take_lock(connection)
         record = RunRecord(database.connect(), run_id, as_of)
-        record.start(started_at)
-        yield Session(database, connection, record, console)
+        died_before = record.start(started_at)
+        if died_before:
+            console.warn("the run before this one died without a word; it is recorded as NOK now")
+        yield Session(database, connection, record, console, alarm, died_before)
         record.connection.close()
     finally:
         connection.close()

@@ -12,6 +12,7 @@ from types import FrameType
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
+from extract.alarm import Alarm
 from extract.console import RunConsole
 from extract.database import Database
 from extract.errors import RunError
@@ -26,6 +27,8 @@ class Session:
     connection: Connection
     record: RunRecord
     console: RunConsole
+    alarm: Alarm
+    died_before: bool = False
     _ended: threading.Lock = field(default_factory=threading.Lock)
 
     def finish(self, error: str | None) -> str | None:
@@ -94,6 +97,7 @@ class Session:
                 )
             record = RunRecord(connection, self.record.run_id, self.record.as_of)
             record.finish(error=reason, log=self.console.log())
+        self.alarm.run_ended(reason)
         sys.stderr.write(f"error: {reason}\n")
         sys.stderr.flush()
         os._exit(code)

@@ -40,7 +40,7 @@ def _size() -> list[str]:
 
 def _source(line: str) -> Source:
     """The address and the token from the line that the demo prints when it is ready."""
-    words = line.split()
+    words = line.replace("(", " ").replace(")", " ").split()
     url = next((word for word in words if word.startswith("http://")), None)
     token = next((word for word in words if word.startswith("perm")), None)
     if not url or not token:
