@@ -1,0 +1,21 @@
+"""A simulated YouTrack: a deterministic company behind the real REST API, over real HTTP.
+
+    from demo.company import Company
+    from demo.server import start
+
+    company = Company(issues=6000, seed=1, today="2026-06-01")    # the same bytes every time
+    with start(company, port=0) as server:                        # 127.0.0.1, a free port
+        server.url, server.token                                  # what an extractor needs
+        company.advance(by=60_000)                                # let time pass (ms)
+        company.set_state("APP-12", "Done")                       # edits write their activities
+        server.fault("status", r"/issues", status=503, count=2)   # the next two fail
+        server.stats.requests, server.stats.seconds               # the server's own share
+
+Edits are methods of the company (`demo.tracker.Tracker`): create_issue, set_field, set_state,
+set_team, set_type, set_points, resolve, reopen, edit_summary, touch, move_issue, delete_issue,
+hide_issue, hide_project, add_to_sprint, remove_from_sprint, move_between_sprints, rename_*,
+set_sprint_dates, delete_sprint, random_edits. Faults are rules (`demo.faults.Fault`). Switches of
+the server: `latency_ms`, `is_guest`, `token`, `hidden_attributes` ({"Project.archived"}),
+`issues_cap`, `unknown_issue_id_is_error`, `requests` (set it to [] to record request lines);
+`company.timezone` is the token user's. `demo.recorded.load` serves a folder of recordings.
+"""

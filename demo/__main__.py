@@ -1,0 +1,121 @@
+"""`python -m demo`: serve the simulated company, or a folder of recordings, until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+import threading
+from datetime import date
+from pathlib import Path
+
+from demo.company import Company
+from demo.recorded import RecordingError, load
+from demo.server import TOKEN, Server, start
+from demo.tracker import Tracker
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo",
+        description="A simulated YouTrack on 127.0.0.1 with a made-up company behind it. "
+        "The same seed, size and day always give the same answers.",
+    )
+    parser.add_argument(
+        "--issues", type=_count, default=6000, metavar="N", help="how many issues (default 6000)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="which company (default 1)"
+    )
+    parser.add_argument(
+        "--today", type=_day, metavar="YYYY-MM-DD",
+        help="the day on which the company stands, at 00:00 UTC (default: today)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--port", type=int, default=8088, metavar="P", help="0 takes a free one (default 8088)"
+    )
+    parser.add_argument(
+        "--token", default=TOKEN, help="the token that is accepted (default %(default)s)"
+    )
+    parser.add_argument(
+        "--latency-ms", type=float, default=0.0, metavar="MS", help="wait before each answer"
+    )
+    parser.add_argument(
+        "--activities-per-issue", type=float, metavar="N",
+        help="pad the history to this mean (about 7.5 without it)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--timezone", default="UTC", metavar="ZONE",
+        help="of the token's user, in which query dates are read (default UTC)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--recorded", type=Path, metavar="DIR",
+        help="serve idea-issues.ndjson and idea-activities.ndjson of a folder instead; what they "
+        "do not hold is derived as demo/recorded_assumptions.md says",
+    )  # fmt: skip
+    return parser.parse_args(given)
+
+
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least one issue")
+    return number
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no YYYY-MM-DD") from error
+
+
+def tracker(options: argparse.Namespace) -> Tracker:
+    if options.recorded is not None:
+        served: Tracker = load(options.recorded)
+    else:
+        served = Company(
+            options.issues, options.seed, options.today,
+            activities_per_issue=options.activities_per_issue,
+        )  # fmt: skip
+    served.timezone = options.timezone
+    return served
+
+
+def _exit_on_eof(server: Server) -> None:
+    """A run that starts this server holds its standard input; the run's death closes it."""
+
+    def watch() -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main(given: list[str] | None = None) -> int:
+    options = arguments(given)
+    try:
+        served = tracker(options)
+        server = start(served, options.port, options.token, options.latency_ms)
+    except (RecordingError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"Simulated YouTrack at {server.url} (token {server.token}): "
+        f"{len(served.issues)} issues, {len(served.log)} activities",
+        flush=True,
+    )
+    gc.collect()
+    gc.freeze()  # a million lasting objects: collecting them again and again would cost answers
+    if os.environ.get("DEMO_EXIT_ON_EOF") == "1":
+        _exit_on_eof(server)
+    try:
+        server.stopping.wait()
+    except KeyboardInterrupt:
+        server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
