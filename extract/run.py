@@ -23,6 +23,7 @@ from extract.console import RunConsole
 from extract.database import ensure_schemas, open_database
 from extract.errors import (
     BuildError,
+    ConfigurationError,
     DatabaseError,
     LockedError,
     RunError,
@@ -35,11 +36,11 @@ from extract.session import Session
 from extract.settings import (
     PROJECT_ROOT,
     Settings,
-    check_source,
     ignored_database_variables,
     load_environment,
     nothing_is_configured,
     read_settings,
+    source_problem,
 )
 from extract.simulated import simulated_youtrack
 
@@ -138,6 +139,8 @@ def _session(
     console: RunConsole, alarm: Alarm, as_of: datetime, started_at: datetime, is_demo: bool
 ) -> Iterator[Session]:
     """Open the database, take the lock, write the record's first line."""
+    # asked before dbt's variables name the embedded server's address
+    problem = source_problem()
     run_id = f"{started_at:%Y%m%dt%H%M%S}_{secrets.token_hex(3)}"
     # every connection of this process carries the name, dbt's and dlt's too
     os.environ["PGAPPNAME"] = f"lead-time {run_id}"
@@ -151,7 +154,7 @@ def _session(
         died_before = record.start(started_at)
         if died_before:
             console.warn("the run before this one died without a word; it is recorded as NOK now")
-        yield Session(database, connection, record, console, alarm, died_before)
+        yield Session(database, connection, record, console, alarm, died_before, problem)
         record.connection.close()
     finally:
         connection.close()
@@ -164,7 +167,8 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
         dbt.build_status_view()
     # Only now: a mistake in the settings shows on the dashboard too.
     settings = read_settings()
-    check_source(settings)
+    if session.source_problem and options.extract:
+        raise ConfigurationError(session.source_problem)
     console.set_level(settings.log_level)
     with session.limited_to(settings.run_timeout_minutes):
         if options.extract:
@@ -251,7 +255,8 @@ def _end(
         if unrecorded:
             code = code or DatabaseError.exit_code
             last_line = f"NOK: the end of the run was not recorded: {unrecorded}"
-    console.out.print(last_line, style="bold red" if code else "bold green", markup=False)
+    style = "bold red" if code else "bold green"
+    console.out.print(last_line, style=style, markup=False, soft_wrap=True)
     return code
 
 

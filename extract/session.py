@@ -29,6 +29,7 @@ class Session:
     console: RunConsole
     alarm: Alarm
     died_before: bool = False
+    source_problem: str | None = None
     _ended: threading.Lock = field(default_factory=threading.Lock)
 
     def finish(self, error: str | None) -> str | None:

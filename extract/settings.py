@@ -119,19 +119,23 @@ LIBPQ_VARIABLES = frozenset(
 )  # fmt: skip
 
 
-def check_source(settings: Settings) -> None:
-    """Refuse half a configuration: raise ConfigurationError naming what is missing."""
+def source_problem() -> str | None:
+    """What half a configuration lacks, in a sentence; None when all or nothing is configured.
+
+    To be asked before the run puts the embedded server's address into the environment.
+    """
     if nothing_is_configured():
-        return
-    if not settings.youtrack_url:
+        return None
+    if not os.environ.get("YOUTRACK_URL"):
         given = next((name for name in DATABASE_IS_GIVEN_BY if os.environ.get(name)), None)
-        reason = f"{given} is set" if given else "YOUTRACK_TOKEN is set"
-        raise ConfigurationError(
-            f"YOUTRACK_URL is missing ({reason}): give your YouTrack's address. Simulated data "
-            "is loaded only when neither YouTrack nor a database is configured."
+        return (
+            f"YOUTRACK_URL is missing ({given or 'YOUTRACK_TOKEN'} is set): give your YouTrack's "
+            "address. Simulated data is loaded only when neither YouTrack nor a database is "
+            "configured."
         )
-    if not settings.youtrack_token:
-        raise ConfigurationError(
+    if not os.environ.get("YOUTRACK_TOKEN"):
+        return (
             "YOUTRACK_TOKEN is missing: a permanent token of a YouTrack service account "
             "(Profile > Account Security > Tokens)."
         )
+    return None

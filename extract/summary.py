@@ -115,17 +115,25 @@ def _last_sprints(cursor: psycopg2.extensions.cursor, console: Console) -> None:
     rows = _rows(
         cursor,
         """
-        select distinct on (team)
-            team,
-            sprint,
-            sum(planned_count) over sprint_of_team as planned,
-            sum(completed_count) over sprint_of_team as completed,
-            sum(added_count) over sprint_of_team as added,
-            sum(carried_over_count) over sprint_of_team as carried_over
-        from marts.agg_sprint_throughput
-        where is_closed
-        window sprint_of_team as (partition by team, sprint_id)
-        order by team, finish_at desc, sprint_id
+        with last_sprints as (
+            select distinct on (team) team, sprint_id, sprint
+            from marts.dim_sprints
+            where is_closed and team <> '(none)'
+            order by team, finish_at desc, sprint_id
+        )
+
+        select
+            last_sprints.team,
+            last_sprints.sprint,
+            sum(throughput.planned_count),
+            sum(throughput.completed_count),
+            sum(throughput.added_count),
+            sum(throughput.carried_over_count)
+        from last_sprints
+        inner join marts.agg_sprint_throughput as throughput
+            on throughput.sprint_id = last_sprints.sprint_id
+        group by last_sprints.team, last_sprints.sprint
+        order by last_sprints.team
         """,
     )
     if not rows:

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from typing_extensions import Self
 
-PAGES_AHEAD = 8
+PAGES_AHEAD = 64
 
 Page = TypeVar("Page")
 
@@ -82,6 +82,8 @@ class Ahead:
     def add(self, lane: Lane[Page], chain: Iterator[Page]) -> None:
         with self._changed:
             lane.waiting.append(chain)
+            if lane not in self._lanes:
+                self._lanes.append(lane)
             self._changed.notify_all()
 
     def take(self, lane: Lane[Page]) -> Page | None:

@@ -29,29 +29,29 @@ from extract.youtrack.address import bases, normalise_url
 from extract.youtrack.throttle import Throttle
 
 __all__ = [
-    "BadRequest", "Client", "Forbidden", "NotFound", "Patience", "normalise_url",
+    "BadRequestError", "Client", "ForbiddenError", "NotFoundError", "Patience", "normalise_url",
 ]  # fmt: skip
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 
-class BadRequest(YouTrackError):
+class BadRequestError(YouTrackError):
     """YouTrack does not understand the request (400): a name or a value it does not know."""
 
 
-class Forbidden(YouTrackError):
+class ForbiddenError(YouTrackError):
     """The token's account may not read this (403)."""
 
 
-class NotFound(YouTrackError):
+class NotFoundError(YouTrackError):
     """There is nothing there, or the account may not see it (404)."""
 
 
-class _TooSlow(Exception):
+class _SlowError(Exception):
     """No answer within the read time-out."""
 
 
-class _Passing(Exception):
+class _PassingError(Exception):
     """A fault that may be gone at the next try."""
 
     def __init__(
@@ -126,7 +126,7 @@ class Client:
         for base in bases(self._given):
             try:
                 answer = self._call("GET", f"{base}/api/{path}", {"fields": fields}, tries=3)
-            except (NotFound, _NoApi) as error:
+            except (NotFoundError, _NoApiError) as error:
                 first_error = first_error or error
                 continue
             self._base = base
@@ -153,7 +153,7 @@ class Client:
             query["$top"] = top
             try:
                 return self._call("GET", f"{self.url}/api/{path}", query, may_halve=top > 1), top
-            except _TooSlow:
+            except _SlowError:
                 top = max(1, top // 2)
 
     def _call(
@@ -174,26 +174,26 @@ class Client:
                     answer = self._ask(method, url, params, body)
                 self.throttle.went_well()
                 return answer
-            except _TooSlow:
+            except _SlowError:
                 self.throttle.struggles(0)
                 if may_halve:
                     raise
                 reason = f"no answer within {self.patience.read_seconds:g} s"
-            except _Passing as fault:
+            except _PassingError as fault:
                 reason = str(fault)
                 self._wait(attempt, tries, fault)
-            except _NoApi:
+            except _NoApiError:
                 # in the middle of a run: a page of a proxy or of a restart, which may pass
                 if self._base is None or attempt == tries:
                     raise
                 reason = "a web page instead of data"
-                self._wait(attempt, tries, _Passing(reason))
+                self._wait(attempt, tries, _PassingError(reason))
         raise YouTrackError(
             f"{_place(url)} failed {tries} times, the last time with: {reason}. "
             "Is YouTrack well? A later run goes on from here."
         )
 
-    def _wait(self, attempt: int, tries: int, fault: _Passing) -> None:
+    def _wait(self, attempt: int, tries: int, fault: _PassingError) -> None:
         """Hold back: what the server asked for, else a doubling wait with jitter."""
         patience = self.patience
         backoff = min(
@@ -215,7 +215,7 @@ class Client:
     def _ask(
         self, method: str, url: str, params: dict[str, Any], body: dict[str, Any] | None
     ) -> Any:
-        """One request. Raises _TooSlow, _Passing, or a YouTrackError that no retry mends."""
+        """One request. Raises _SlowError, _PassingError, or a YouTrackError that no retry mends."""
         with self._counting:
             self.request_count += 1
         try:
@@ -234,15 +234,15 @@ class Client:
                 "REQUESTS_CA_BUNDLE"
             ) from None
         except requests.exceptions.ReadTimeout:
-            raise _TooSlow from None
+            raise _SlowError from None
         except requests.exceptions.RequestException as error:
             if any(isinstance(cause, ReadTimeoutError) for cause in error.args):
-                raise _TooSlow from None
-            raise _Passing(_connection_fault(url, error)) from None
+                raise _SlowError from None
+            raise _PassingError(_connection_fault(url, error)) from None
         return _checked(response, content, url)
 
 
-class _NoApi(YouTrackError):
+class _NoApiError(YouTrackError):
     """The address answers, but not as YouTrack's API does."""
 
 
@@ -251,7 +251,7 @@ def _checked(response: requests.Response, content: bytes, url: str) -> Any:
     status = response.status_code
     if status in PASSING:
         retry_after = _retry_after(response.headers.get("Retry-After"))
-        raise _Passing(f"HTTP {status}", is_overload=True, retry_after=retry_after)
+        raise _PassingError(f"HTTP {status}", is_overload=True, retry_after=retry_after)
     if 300 <= status < 400:
         target = urlsplit(response.headers.get("Location", ""))
         raise YouTrackError(
@@ -261,7 +261,7 @@ def _checked(response: requests.Response, content: bytes, url: str) -> Any:
     if status != HTTPStatus.OK:
         raise _refusal(status, content, url)
     if "json" not in response.headers.get("Content-Type", "").lower():
-        raise _NoApi(
+        raise _NoApiError(
             f"{_place(url)} answers with a web page, not with data: YOUTRACK_URL has a wrong path"
         )
     return parse(content)
@@ -280,32 +280,39 @@ def _refusal(status: int, content: bytes, url: str) -> YouTrackError:
             "Give a valid permanent token in YOUTRACK_TOKEN"
         )
     if status == HTTPStatus.FORBIDDEN:
-        return Forbidden(f"the token's account may not read {_place(url)} ({told})")
+        return ForbiddenError(f"the token's account may not read {_place(url)} ({told})")
     if status == HTTPStatus.NOT_FOUND:
-        return NotFound(
+        return NotFoundError(
             f"{_place(url)} does not exist ({told}): look at the path of YOUTRACK_URL"
         )
     if status == HTTPStatus.BAD_REQUEST:
-        return BadRequest(f"YouTrack does not understand {_place(url)} ({told})")
+        return BadRequestError(f"YouTrack does not understand {_place(url)} ({told})")
     return YouTrackError(f"{_place(url)} answers {told}")
 
 
 def parse(content: bytes) -> Any:
     """JSON as Python objects, without what PostgreSQL's jsonb cannot hold.
 
-    jsonb refuses U+0000 and lone surrogates; both turn up in pasted text. Raises _Passing for a
-    body that was cut.
+    jsonb refuses U+0000 and lone surrogates; both turn up in pasted text. Raises _PassingError
+    for a body that was cut.
     """
+    if b"\\u0000" in content:
+        if b"\\\\u0000" in content:
+            # a backslash before it: whether it is an escape needs a parser
+            return _mapped(_tolerant(content), _storable)
+        content = content.replace(b"\\u0000", b"")
     try:
-        answer = orjson.loads(content)
+        return orjson.loads(content)
     except ValueError:
-        try:
-            # lone surrogates and raw control characters: the tolerant parser, then mended below
-            answer = json.loads(content.decode("utf-8", "replace"), strict=False)
-        except ValueError:
-            raise _Passing("a body that is no JSON, or cut short") from None
-        return _mapped(answer, _storable)
-    return _mapped(answer, _storable) if b"\\u0000" in content else answer
+        return _mapped(_tolerant(content), _storable)
+
+
+def _tolerant(content: bytes) -> Any:
+    """JSON with lone surrogates and raw control characters in it, at a tenth of the speed."""
+    try:
+        return json.loads(content.decode("utf-8", "replace"), strict=False)
+    except ValueError:
+        raise _PassingError("a body that is no JSON, or cut short") from None
 
 
 def _storable(text: str) -> str:

@@ -254,6 +254,7 @@ ACTIVITIES = Table(
 )
 
 CENSUS_FIELDS = "id,idReadable,created,updated,project(id)"
+CENSUS_MUST_HAVE = ("id", "idReadable", "created", "updated", "project")
 ISSUE_CENSUS = Table(
     "issue_census",
     (

@@ -1,0 +1,187 @@
+"""The short lists that give ids their present names: read whole in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from extract.errors import ConfigurationError, YouTrackError
+from extract.youtrack import search
+from extract.youtrack.client import BadRequestError, ForbiddenError, NotFoundError
+from extract.youtrack.rows import Entity, without_names
+from extract.youtrack.selection import (
+    BOARD_FIELDS,
+    BOARDS,
+    CUSTOM_FIELDS,
+    PROJECT_CUSTOM_FIELDS,
+    PROJECT_FIELDS,
+    PROJECTS,
+    SPRINT_FIELDS,
+    SPRINTS,
+    USER_FIELDS,
+    USERS,
+    WORK_TIME_FIELDS,
+    WORK_TIME_SETTINGS,
+)
+from extract.youtrack.work import Scope, Work
+
+# projects bring their fields with all bundle values, sprints the ids of their members
+PROJECTS_A_PAGE = 20
+USERS_A_PAGE = 1000
+BOARDS_A_PAGE = 100
+SPRINTS_A_PAGE = 500
+
+Tables = dict[str, list[pa.Table]]
+
+
+def read_projects(work: Work, names: tuple[str, ...] | None) -> tuple[Scope, Tables]:
+    """The projects with their fields, and which of them are in scope.
+
+    Raises ConfigurationError naming every wanted project that cannot be read.
+    """
+    projects = work.reader.listing("projects", "admin/projects", PROJECT_FIELDS, PROJECTS_A_PAGE)
+    scope = _scope(work, projects, names)
+    wanted = [project for project in projects if project["id"] in scope.short_names]
+    fields = list(_custom_fields(work, wanted))
+    _check_fields(work, wanted, fields, is_named=names is not None)
+    tables = {"projects": [work.table(PROJECTS, projects)]}
+    if fields:
+        tables["custom_fields"] = [work.table(CUSTOM_FIELDS, fields)]
+    return scope, tables
+
+
+def _scope(work: Work, projects: list[Entity], names: tuple[str, ...] | None) -> Scope:
+    if not projects:
+        raise YouTrackError(
+            "the token's account sees no project: give it a role with Read Project and Read Issue"
+        )
+    if names is None:
+        short_names = {project["id"]: project["shortName"] for project in projects}
+        archived = any(project.get("archived") for project in projects)
+        clause = _clause_of_all(work, short_names) if archived else ""
+        return Scope(None, short_names, clause)
+    by_name = {project["shortName"].casefold(): project for project in projects}
+    absent = [name for name in names if name.casefold() not in by_name]
+    if absent:
+        raise ConfigurationError(
+            f"YOUTRACK_PROJECTS: {', '.join(absent)} does not exist, or the token's account may "
+            f"not read it. Readable: {', '.join(sorted(p['shortName'] for p in projects))}"
+        )
+    wanted = {by_name[name.casefold()]["id"]: by_name[name.casefold()] for name in names}
+    short_names = {project["id"]: project["shortName"] for project in wanted.values()}
+    return Scope(sorted(short_names), short_names, search.of_projects(short_names.values()))
+
+
+def _clause_of_all(work: Work, short_names: dict[str, str]) -> str:
+    """All projects by name: whether a search without names finds archived ones is not known."""
+    clause = search.of_projects(short_names.values())
+    try:
+        work.reader.first_created(clause)
+    except BadRequestError:
+        work.findings.warn("issues of archived projects may be left out: no search finds them")
+        return ""
+    return clause
+
+
+def _custom_fields(work: Work, projects: list[Entity]) -> Iterator[Entity]:
+    """Every project's fields; a project that hides them inside itself is asked apart."""
+    for project in projects:
+        attached = project.get("customFields")
+        if not attached:
+            path = f"admin/projects/{project['id']}/customFields"
+            try:
+                attached = work.reader.listing("fields", path, PROJECT_CUSTOM_FIELDS, 100)
+            except (ForbiddenError, NotFoundError):
+                attached = []
+        for custom_field in attached:
+            yield {**without_names(custom_field), "project": {"id": project["id"]}}
+
+
+def _check_fields(
+    work: Work, projects: list[Entity], fields: list[Entity], *, is_named: bool
+) -> None:
+    """A project without fields is a missing right: YouTrack answers with an empty list."""
+    with_fields = {each["project"]["id"] for each in fields}
+    without = [p["shortName"] for p in projects if p["id"] not in with_fields]
+    if not without:
+        return
+    known = work.journal.projects_with_fields()
+    lost = [p["shortName"] for p in projects if p["id"] not in with_fields and p["id"] in known]
+    message = (
+        f"the fields of {', '.join(lost or without)} cannot be read: give the token's account "
+        "Read Project there"
+    )
+    if lost or is_named or len(without) == len(projects):
+        raise YouTrackError(message)
+    work.findings.warn(message)
+
+
+def read_users(work: Work) -> Tables:
+    """Ids and logins; a login that cannot be looked up is the one in the issue."""
+    try:
+        users = work.reader.listing("users", "users", USER_FIELDS, USERS_A_PAGE)
+    except ForbiddenError:
+        work.findings.warn("users cannot be listed (Read User Basic): logins are those in issues")
+        return {}
+    return {"users": [work.table(USERS, users)]}
+
+
+def read_work_time(work: Work) -> Tables:
+    """How long a working day is; 480 minutes where it cannot be read."""
+    try:
+        settings = work.reader.client.get(
+            "admin/timeTrackingSettings/workTimeSettings", WORK_TIME_FIELDS
+        )
+    except (ForbiddenError, NotFoundError):
+        settings = None
+    if not isinstance(settings, dict) or not settings.get("id"):
+        work.findings.warn(
+            "the work-time settings cannot be read: periods count 480 minutes a day, unless the "
+            "var lead_time_minutes_per_day says otherwise"
+        )
+        return {}
+    return {"work_time_settings": [work.table(WORK_TIME_SETTINGS, [settings])]}
+
+
+def read_boards(work: Work) -> Tables:
+    """All boards, and all their sprints with the ids of their present members."""
+    boards = work.reader.listing("boards", "agiles", BOARD_FIELDS, BOARDS_A_PAGE)
+    _check_boards(work, boards)
+    lane = work.ahead.lane(_sprints(work, board) for board in boards)
+    sprints = [sprint for page in lane for sprint in page]
+    return {
+        "boards": [work.table(BOARDS, boards, seen_at=[work.as_of] * len(boards))],
+        "sprints": [work.table(SPRINTS, sprints, seen_at=[work.as_of] * len(sprints))],
+    }
+
+
+def _check_boards(work: Work, boards: list[Entity]) -> None:
+    """A board that is gone takes its sprints out of the open ones; all of them gone is a fault."""
+    now = {board["id"] for board in boards}
+    gone = {key: name for key, name in work.journal.boards_of_last_run().items() if key not in now}
+    if gone and not boards and not work.accept_missing:
+        raise YouTrackError(
+            f"none of the {len(gone)} boards that the last run read is there any more: share them "
+            "with the token's account, or run once with --accept-missing if they were deleted"
+        )
+    if gone:
+        work.findings.warn(
+            f"{len(gone)} board(s) deleted or no longer shared with the token's account: "
+            f"{', '.join(sorted(gone.values()))}"
+        )
+
+
+def _sprints(work: Work, board: dict[str, Any]) -> Iterator[list[Entity]]:
+    path = f"agiles/{board['id']}/sprints"
+    sprints = work.reader.listing("sprints", path, SPRINT_FIELDS, SPRINTS_A_PAGE)
+    for sprint in sprints:
+        if "issues" not in sprint:
+            raise YouTrackError(
+                f"YouTrack leaves the issues out of the sprints of the board {board.get('name')}: "
+                "the token's account may not read them"
+            )
+        sprint["issues"] = [{"id": issue["id"]} for issue in sprint["issues"]]
+        sprint["agile"] = {"id": board["id"]}
+    yield sprints

@@ -1,0 +1,140 @@
+"""What changed since the last run, found from two sides.
+
+Issues by `updated`, and issues that the feed of changes names: `updated` does not move for sprint
+assignment, nor for what workflows write (youtrack-api.md §0 no. 9).
+
+The order makes it safe to be killed anywhere. The feed is read first, then the issues, so that no
+issue is older than a change that is in raw. Loaded are first the histories of issues that raw
+does not know, then the issues, then the feed: a change is new as long as it is not in raw, and a
+change that is new names an issue to be read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from extract.errors import YouTrackError
+from extract.youtrack.arrivals import Arrivals
+from extract.youtrack.reader import DAY, HOUR, ISSUES_BY_NAME
+from extract.youtrack.rows import Entity
+from extract.youtrack.selection import ACTIVITIES
+from extract.youtrack.work import Scope, Work
+
+# More than a change to or from summer time, and than any transaction that commits late.
+OVERLAP = 2 * HOUR
+
+CHANGES_A_ROUND = 20_000
+
+# how many issues are looked at again before an empty answer is called a fault
+WITNESSES = 50
+
+
+@dataclass
+class _Round:
+    """Some thousand changes of the feed that raw does not have."""
+
+    tables: list[pa.Table] = field(default_factory=list)
+    # the issues that they name: id → readable id
+    named: dict[str, str] = field(default_factory=dict)
+    moved: set[str] = field(default_factory=set)
+    size: int = 0
+
+    def add(self, work: Work, activities: list[Entity]) -> None:
+        self.tables.append(work.table(ACTIVITIES, activities))
+        self.size += len(activities)
+        for activity in activities:
+            target = activity.get("target") or {}
+            if not target.get("idReadable"):
+                continue
+            self.named[target["id"]] = target["idReadable"]
+            if activity["category"]["id"] == "ProjectCategory":
+                self.moved.add(target["id"])
+
+
+def catch_up(work: Work, scope: Scope, also: dict[str, Iterable[pa.Table]]) -> None:
+    """Read everything that changed since the state's `read_until`; `also` goes along.
+
+    Raises YouTrackError when an answer lacks rows that it must hold.
+    """
+    issues_since, changes_since = _since(work)
+    arrivals = Arrivals(work, also)
+    for current, is_last in _rounds(work, scope, changes_since, arrivals):
+        arrivals.read.clear()
+        arrivals.without_history |= current.moved
+        if is_last:
+            for page in work.reader.walk("updated", scope.clause, issues_since):
+                arrivals.add(page)
+            _check_issues(work, scope, issues_since, arrivals.read)
+        left = [readable for key, readable in current.named.items() if key not in arrivals.read]
+        for first in range(0, len(left), ISSUES_BY_NAME):
+            arrivals.add(work.reader.named(left[first : first + ISSUES_BY_NAME]))
+        arrivals.load()
+        if current.size:
+            work.packages.load({"activities": current.tables})
+            work.progress("activities", work.packages.loaded["activities"], None)
+
+
+def _since(work: Work) -> tuple[int, int]:
+    """From when on issues and changes are read again, in epoch ms.
+
+    The newest thing known is by YouTrack's clock, the start of the last run by ours: the earlier
+    of the two is safe whichever clock is wrong.
+    """
+    read_until = work.journal.state.read_until or 0
+    newest_issue, newest_change = work.journal.newest()
+    overlap = OVERLAP + work.reader.clock.margin
+    return (
+        max(0, min(read_until, newest_issue or read_until) - overlap),
+        max(0, min(read_until, newest_change or read_until) - OVERLAP),
+    )
+
+
+def _rounds(
+    work: Work, scope: Scope, since: int, arrivals: Arrivals
+) -> Iterator[tuple[_Round, bool]]:
+    """The feed's new changes in rounds of bounded size; the last round comes even if empty."""
+    known = work.journal.activities_since(since, scope.projects)
+    came_again = not known
+    current = _Round()
+    for page in work.reader.feed(scope.clause, since, work.journal.started_ms + 2 * DAY):
+        new = [activity for activity in page if activity["id"] not in known]
+        came_again = came_again or len(new) < len(page)
+        arrivals.with_history |= {
+            activity["target"]["id"]
+            for activity in page
+            if activity["category"]["id"] == "IssueCreatedCategory" and activity.get("target")
+        }
+        if new:
+            current.add(work, new)
+        if current.size >= CHANGES_A_ROUND:
+            yield current, False
+            current = _Round()
+    if not came_again:
+        _check_feed(work, known)
+    yield current, True
+
+
+def _check_feed(work: Work, known: dict[str, str]) -> None:
+    """No change that raw has came again: believable only if their issues are all gone."""
+    witnesses = list(dict.fromkeys(known.values()))[:WITNESSES]
+    if there := work.reader.named(witnesses):
+        raise YouTrackError(
+            "YouTrack's feed of changes comes back without changes that it showed before (of "
+            f"{there[0]['idReadable']}): it is not to be trusted now. Run again later"
+        )
+
+
+def _check_issues(work: Work, scope: Scope, since: int, read: dict[str, int]) -> None:
+    """Whatever raw knows to be changed after `since` must have come back, or be gone."""
+    known = work.journal.known_since(since, scope.projects)
+    absent = {key: each for key, each in known.items() if key not in read}
+    witnesses = [each.id_readable for each in absent.values() if not each.missed_sweeps]
+    for issue in work.reader.named(witnesses[:WITNESSES]):
+        if issue["id"] in absent and issue["updated"] == absent[issue["id"]].updated:
+            raise YouTrackError(
+                f"YouTrack's search does not find {issue['idReadable']} by its last change: its "
+                "search index is not up to date, or it ignored the search. Run again later"
+            )

@@ -1,0 +1,226 @@
+"""What earlier runs left in the database: how far they came, and what they know.
+
+dlt's own state is not used for this. A package is not atomic over its tables, so a state that
+travels in it may be there before the rows that it speaks of; a run killed in between would never
+read them. A row of `raw.extract_runs` is written after the package that it speaks of, as plain
+SQL, and holds the whole state, so that the folder of dlt may be lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
+from typing import Any
+
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+
+from extract.errors import ConfigurationError
+from extract.youtrack.selection import TABLES
+
+
+@dataclass
+class Backfill:
+    """A read of the whole past that has not come to its end yet.
+
+    `first` is when the oldest issue was created; everything before `position` is in raw.
+    """
+
+    projects: list[str] | None
+    first: int
+    position: int
+
+
+@dataclass
+class State:
+    """How far the runs have come. Moments are epoch ms."""
+
+    # the past of these projects is complete; None before the first load is
+    projects: list[str] | None = None
+    # every change after this moment is still to be read: when the last finished run, or the
+    # unfinished first load, began
+    read_until: int | None = None
+    backfill: Backfill | None = None
+    swept_at: str | None = None
+    longest_pages: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> State:
+        known = {each.name for each in fields(cls)}
+        state = cls(**{key: value for key, value in document.items() if key in known})
+        if isinstance(state.backfill, dict):
+            state.backfill = Backfill(**state.backfill)
+        return state
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An issue as raw knows it."""
+
+    id_readable: str
+    project_id: str
+    created: int
+    updated: int
+    missed_sweeps: int
+
+
+_KNOWN = (
+    "select issues.id, id_readable, project ->> 'id', created, updated, "
+    "coalesce(missed_sweeps, 0) from raw.issues "
+    "left join raw.issue_census on issue_census.issue_id = issues.id "
+)
+_CHANGES = (
+    "select activities.id, id_readable from raw.activities "
+    "inner join raw.issues on issues.id = activities.issue_id "
+)
+_COUNT = "select count(*) from raw.issues "
+_IN_PROJECTS = (
+    "(%(projects)s::text[] is null or issues.project ->> 'id' = any(%(projects)s::text[]))"
+)
+
+
+class Journal:
+    """The reading side of raw, and its rows of `extract_runs`."""
+
+    def __init__(self, connection: Connection, source: str, run_id: str) -> None:
+        self._connection = connection
+        self._source = source
+        self._run_id = run_id
+        self._started_at = datetime.now(timezone.utc)
+        self.state = State()
+
+    @property
+    def started_ms(self) -> int:
+        return int(self._started_at.timestamp() * 1000)
+
+    def open(self) -> None:
+        """Read the state. Raises ConfigurationError when the data is another YouTrack's."""
+        if not self._exists("extract_runs"):
+            return
+        rows = self._rows(
+            "select source_url, counts from raw.extract_runs "
+            "order by started_at desc, finished_at desc limit 1"
+        )
+        if not rows:
+            return
+        source, counts = rows[0]
+        if source != self._source:
+            raise ConfigurationError(
+                f"this database holds the data of {source}, but YOUTRACK_URL leads to "
+                f"{self._source}: one database serves one YouTrack. Give another PGDATABASE, or "
+                "drop the schema raw"
+            )
+        self.state = State.from_json(counts.get("state", {}))
+
+    def write(
+        self, kind: str, scope: list[str] | None, window: tuple[int, int], counts: dict[str, Any]
+    ) -> None:
+        """Add a row: what was just finished, and the state after it."""
+        document = {**counts, "state": asdict(self.state)}
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "insert into raw.extract_runs (run_id, kind, source_url, scope, window_start, "
+                "window_end, counts, started_at, finished_at, loaded_at, _dlt_load_id, _dlt_id) "
+                "values (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), clock_timestamp(), "
+                "%s, gen_random_uuid())",
+                (
+                    self._run_id, kind, self._source, None if scope is None else json.dumps(scope),
+                    *window, json.dumps(document), self._started_at, self._run_id,
+                ),
+            )  # fmt: skip
+
+    def has_tables(self) -> bool:
+        """Whether an earlier run created the raw tables."""
+        return all(self._exists(table.name) for table in TABLES)
+
+    def add_indexes(self) -> None:
+        """The keys that merging and looking up go by."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("create unique index if not exists issues_id_key on raw.issues (id)")
+            cursor.execute(
+                "create unique index if not exists activities_id_key on raw.activities (id)"
+            )
+
+    # --- what raw knows
+
+    def known(self, ids: Iterable[str]) -> dict[str, Known]:
+        """Of these issues, the ones that raw has."""
+        return self._known(_KNOWN + "where issues.id = any(%(ids)s)", ids=list(ids))
+
+    def known_in(self, projects: list[str] | None) -> dict[str, Known]:
+        """All issues of these projects (None: of all)."""
+        return self._known(_KNOWN + "where " + _IN_PROJECTS, projects=projects)
+
+    def known_since(self, updated: int, projects: list[str] | None) -> dict[str, Known]:
+        """The issues whose last known change is not older than `updated`, newest first."""
+        return self._known(
+            _KNOWN + "where updated >= %(since)s and " + _IN_PROJECTS + " order by updated desc",
+            since=updated,
+            projects=projects,
+        )
+
+    def _known(self, statement: str, **parameters: Any) -> dict[str, Known]:
+        return {row[0]: Known(*row[1:]) for row in self._rows(statement, **parameters)}
+
+    def activities_since(self, timestamp: int, projects: list[str] | None) -> dict[str, str]:
+        """The changes that raw has from `timestamp` on: activity id → readable id of the issue."""
+        return dict(
+            self._rows(
+                _CHANGES
+                + "where timestamp >= %(since)s and "
+                + _IN_PROJECTS
+                + " order by timestamp desc",
+                since=timestamp,
+                projects=projects,
+            )
+        )
+
+    def newest(self) -> tuple[int | None, int | None]:
+        """The newest `updated` of an issue and the newest timestamp of a change."""
+        return self._rows(
+            "select (select max(updated) from raw.issues), "
+            "(select max(timestamp) from raw.activities)"
+        )[0]
+
+    def created_between(self, start: int, end: int, projects: list[str] | None) -> int:
+        """How many issues were created in [start, end), those that sweeps missed left out."""
+        return self._rows(
+            _COUNT
+            + "where created >= %(start)s and created < %(end)s and not exists (select "
+            "from raw.issue_census where issue_id = issues.id and missed_sweeps > 0 "
+            "and issues.loaded_at < swept_at) and " + _IN_PROJECTS,
+            start=start,
+            end=end,
+            projects=projects,
+        )[0][0]
+
+    def boards_of_last_run(self) -> dict[str, str]:
+        """The boards that the last run saw: id → name."""
+        return dict(
+            self._rows(
+                "select id, name from raw.boards "
+                "where seen_at = (select max(seen_at) from raw.boards)"
+            )
+        )
+
+    def projects_with_fields(self) -> dict[str, str]:
+        """The projects whose fields are known: id → short name."""
+        return dict(
+            self._rows(
+                "select id, short_name from raw.projects "
+                "where id in (select project_id from raw.custom_fields)"
+            )
+        )
+
+    def census(self) -> dict[str, datetime | None]:
+        """When each issue of the census was last seen."""
+        return dict(self._rows("select issue_id, seen_at from raw.issue_census"))
+
+    def _exists(self, table: str) -> bool:
+        return self._rows("select to_regclass(%(name)s) is not null", name=f"raw.{table}")[0][0]
+
+    def _rows(self, statement: str, **parameters: Any) -> list[tuple]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall()

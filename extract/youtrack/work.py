@@ -1,0 +1,72 @@
+"""What every step of one load shares."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from extract.youtrack import search
+from extract.youtrack.ahead import Ahead
+from extract.youtrack.findings import Findings
+from extract.youtrack.journal import Journal
+from extract.youtrack.reader import Reader
+from extract.youtrack.rows import Entity, to_arrow
+from extract.youtrack.selection import ACTIVITIES, ISSUES, Table
+
+Progress = Callable[[str, int, "int | None"], None]
+
+
+class Packages(Protocol):
+    """Where pages go: each call is one package, which is there as a whole when it returns."""
+
+    loaded: Counter[str]
+
+    def load(self, pages: dict[str, Iterable[pa.Table]]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which projects are read."""
+
+    # None: whatever the token may read
+    projects: list[str] | None
+    # every project in scope that YouTrack lists, by id
+    short_names: dict[str, str]
+    # the beginning of a query that stays within them
+    clause: str
+
+    def only(self, project_ids: Sequence[str]) -> str:
+        """The beginning of a query that stays within some of the projects."""
+        return search.of_projects(self.short_names[each] for each in project_ids)
+
+
+@dataclass
+class Work:
+    """One load at work."""
+
+    reader: Reader
+    ahead: Ahead
+    packages: Packages
+    journal: Journal
+    findings: Findings
+    progress: Progress
+    as_of: datetime
+    accept_missing: bool
+    counts: dict[str, Any] = field(default_factory=dict)
+
+    def table(self, table: Table, entities: Sequence[Entity], **filled: Sequence[Any]) -> pa.Table:
+        """Arrow columns, stamped with the time of this machine's clock."""
+        return to_arrow(table, entities, datetime.now(timezone.utc), **filled)
+
+    def issues(self, pages: Iterable[list[Entity]]) -> Iterator[pa.Table]:
+        """Pages of issues as Arrow pages, made in the thread that fetched them."""
+        return (self.table(ISSUES, page) for page in pages)
+
+    def activities(self, pages: Iterable[list[Entity]]) -> Iterator[pa.Table]:
+        """Pages of changes as Arrow pages, made in the thread that fetched them."""
+        return (self.table(ACTIVITIES, page) for page in pages)
