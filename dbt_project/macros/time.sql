@@ -1,0 +1,34 @@
+{#- "Now": one moment per run, given by the runner as the var as_of; unit tests override it. -#}
+{% macro as_of() -%}
+    {{ text_literal(var('as_of', none) or run_started_at.isoformat()) }}::timestamptz
+{%- endmacro %}
+
+
+{#- The reporting time zone, as an SQL literal. -#}
+{% macro timezone() -%}
+    {{ text_literal(var('timezone', 'UTC')) }}
+{%- endmacro %}
+
+
+{#- A moment from epoch milliseconds, exact to the millisecond. -#}
+{% macro moment_of(milliseconds) -%}
+    to_timestamp(({{ milliseconds }})::double precision / 1000)
+{%- endmacro %}
+
+
+{#- The date of a moment in the reporting time zone. -#}
+{% macro reporting_date(moment) -%}
+    ({{ moment }} at time zone {{ timezone() }})::date
+{%- endmacro %}
+
+
+{#- The quarter of a moment in the reporting time zone, as 2026-Q3; null of null. -#}
+{% macro reporting_quarter(moment) -%}
+    to_char({{ moment }} at time zone {{ timezone() }}, 'YYYY"-Q"Q')
+{%- endmacro %}
+
+
+{#- Days between two moments, by the clock, rounded to hundredths. -#}
+{% macro days_between(from_moment, to_moment) -%}
+    round(extract(epoch from ({{ to_moment }}) - ({{ from_moment }})) / 86400, 2)
+{%- endmacro %}

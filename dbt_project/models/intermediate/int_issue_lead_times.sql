@@ -1,0 +1,172 @@
+{{ config(
+    materialized='table',
+    unlogged=true,
+    indexes=[{'columns': ['issue_id'], 'unique': true}],
+    post_hook='analyze {{ this }}'
+) }}
+
+{%- set unit = var('lead_time_unit', 'days') -%}
+{%- set fallback = var('lead_time_fallback', 'history') -%}
+{%- set minutes_per_day = var('lead_time_minutes_per_day', none) -%}
+{%- if unit not in ['days', 'hours', 'minutes'] -%}
+    {{ exceptions.raise_compiler_error(
+        "The var lead_time_unit is '" ~ unit ~ "'; it may be days, hours or minutes."
+    ) }}
+{%- endif -%}
+{%- if fallback not in ['history', 'none'] -%}
+    {{ exceptions.raise_compiler_error(
+        "The var lead_time_fallback is '" ~ fallback ~ "'; it may be history or none."
+    ) }}
+{%- endif %}
+
+with
+
+issues as (
+
+    select
+        issue_id,
+        created_at,
+        resolved_at,
+        state_category,
+        lead_time_number,
+        lead_time_period_minutes
+    from {{ ref('int_issues') }}
+
+),
+
+state_visits as (
+
+    select
+        issue_id,
+        state_category,
+        entered_at
+    from {{ ref('int_issue_state_visits') }}
+
+),
+
+work_time_settings as (
+
+    select minutes_a_day
+    from {{ ref('stg_youtrack__work_time_settings') }}
+
+),
+
+working_day as (
+
+    {% if minutes_per_day -%}
+    select {{ minutes_per_day }}::numeric as minutes
+    {%- else -%}
+    select coalesce(max(minutes_a_day) filter (where minutes_a_day > 0), 480)::numeric as minutes
+    from work_time_settings
+    {%- endif %}
+
+),
+
+starts as (
+
+    select
+        issue_id,
+        min(entered_at) as started_at
+    from state_visits
+    where state_category = 'in_progress'
+    group by issue_id
+
+),
+
+field_values as (
+
+    select
+        issue_id,
+        coalesce(lead_time_period_minutes, lead_time_number) as field_value,
+        -- Overflow of a rule that counts in int32, and what no lead time can be.
+        coalesce(lead_time_period_minutes, lead_time_number) < 0
+        or coalesce(lead_time_period_minutes, lead_time_number) >= 2147483647
+            as has_invalid_field_value
+    from issues
+
+),
+
+spans as (
+
+    select
+        issues.issue_id,
+        issues.created_at,
+        issues.resolved_at,
+        issues.resolved_at is not null and issues.state_category <> 'cancelled' as is_done,
+        issues.resolved_at is not null and issues.state_category = 'cancelled' as is_cancelled,
+        starts.started_at,
+        coalesce(field_values.has_invalid_field_value, false) as has_invalid_field_value,
+        case
+            when field_values.has_invalid_field_value then null
+            when issues.lead_time_period_minutes is not null
+                then round(issues.lead_time_period_minutes / working_day.minutes, 2)
+            {% if unit == 'days' -%}
+            else round(issues.lead_time_number, 2)
+            {%- else -%}
+            else round(
+                issues.lead_time_number{{ ' * 60' if unit == 'hours' }}
+                / {{ minutes_per_day or 1440 }}, 2
+            )
+            {%- endif %}
+        end as field_days,
+        {{ days_between('issues.created_at', 'issues.resolved_at') }} as history_days,
+        {{ days_between('starts.started_at', 'issues.resolved_at') }} as cycle_days,
+        issues.resolved_at < issues.created_at as is_resolved_before_creation,
+        issues.resolved_at < starts.started_at as is_resolved_before_start
+    from issues
+    inner join field_values on issues.issue_id = field_values.issue_id
+    cross join working_day
+    left join starts on issues.issue_id = starts.issue_id
+
+),
+
+-- Only done issues have a lead time; cancelled ones take part in no metric.
+measured as (
+
+    select
+        issue_id,
+        is_done,
+        is_cancelled,
+        started_at,
+        is_done and has_invalid_field_value as has_invalid_field_value,
+        case when is_done then field_days end as field_days,
+        case
+            when is_done and field_days is null and not is_resolved_before_creation
+                then {{ 'history_days' if fallback == 'history' else 'null::numeric' }}
+        end as history_days,
+        case when is_done and not is_resolved_before_start then cycle_days end as cycle_days,
+        coalesce(
+            is_done
+            and (
+                is_resolved_before_start
+                {%- if fallback == 'history' %}
+                or (field_days is null and is_resolved_before_creation)
+                {%- endif %}
+            ),
+            false
+        ) as has_time_error
+    from spans
+
+),
+
+final as (
+
+    select
+        issue_id,
+        is_done,
+        is_cancelled,
+        started_at,
+        coalesce(field_days, history_days)::numeric(12, 2) as lead_time_days,
+        case
+            when field_days is not null then 'field'
+            when history_days is not null then 'history'
+            else '(none)'
+        end as lead_time_source,
+        cycle_days::numeric(12, 2) as cycle_time_days,
+        has_invalid_field_value,
+        has_time_error
+    from measured
+
+)
+
+select * from final

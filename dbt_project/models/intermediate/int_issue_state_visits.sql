@@ -1,0 +1,175 @@
+{{ config(
+    materialized='table',
+    unlogged=true,
+    indexes=[{'columns': ['issue_id']}],
+    post_hook='analyze {{ this }}'
+) }}
+
+with
+
+issues as (
+
+    select
+        issue_id,
+        created_at,
+        state,
+        is_state_resolved,
+        is_state_initial
+    from {{ ref('stg_youtrack__issue_snapshots') }}
+
+),
+
+state_changes as (
+
+    select
+        issue_id,
+        change_number,
+        changed_at,
+        from_value,
+        is_from_resolved,
+        is_from_initial,
+        to_value,
+        is_to_resolved,
+        is_to_initial
+    from {{ ref('stg_youtrack__attribute_changes') }}
+    where attribute = 'state'
+
+),
+
+state_categories as (
+
+    select
+        state,
+        category
+    from {{ ref('state_categories') }}
+
+),
+
+earliest_changes as (
+
+    select
+        issue_id,
+        from_value,
+        is_from_resolved,
+        is_from_initial
+    from state_changes
+    where change_number = 1
+
+),
+
+-- Equal names are no change, whatever the ids: a move between projects swaps the element.
+real_changes as (
+
+    select
+        issue_id,
+        changed_at,
+        from_value,
+        is_from_resolved,
+        is_from_initial,
+        to_value,
+        is_to_resolved,
+        is_to_initial,
+        row_number() over (partition by issue_id order by change_number) as change_number
+    from state_changes
+    where from_value is distinct from to_value
+
+),
+
+first_visits as (
+
+    select
+        issues.issue_id,
+        1 as visit_number,
+        issues.created_at as entered_at,
+        case
+            when real_changes.issue_id is not null then real_changes.from_value
+            else issues.state
+        end as state,
+        case
+            when
+                earliest_changes.issue_id is not null
+                and earliest_changes.from_value
+                is not distinct from
+                case
+                    when real_changes.issue_id is not null then real_changes.from_value
+                    else issues.state
+                end
+                then earliest_changes.is_from_resolved
+            when real_changes.issue_id is not null then real_changes.is_from_resolved
+            else issues.is_state_resolved
+        end as is_resolved,
+        case
+            when
+                earliest_changes.issue_id is not null
+                and earliest_changes.from_value
+                is not distinct from
+                case
+                    when real_changes.issue_id is not null then real_changes.from_value
+                    else issues.state
+                end
+                then earliest_changes.is_from_initial
+            when real_changes.issue_id is not null then real_changes.is_from_initial
+            else issues.is_state_initial
+        end as is_initial
+    from issues
+    left join real_changes
+        on
+            issues.issue_id = real_changes.issue_id
+            and real_changes.change_number = 1
+    left join earliest_changes on issues.issue_id = earliest_changes.issue_id
+
+),
+
+visits as (
+
+    select
+        issue_id,
+        visit_number,
+        entered_at,
+        state,
+        is_resolved,
+        is_initial
+    from first_visits
+
+    union all
+
+    select
+        issue_id,
+        change_number + 1 as visit_number,
+        changed_at as entered_at,
+        to_value as state,
+        is_to_resolved as is_resolved,
+        is_to_initial as is_initial
+    from real_changes
+
+),
+
+named_categories as (
+
+    select
+        states.state,
+        state_categories.category
+    from (select distinct state from visits) as states
+    inner join state_categories
+        on {{ fold_case('states.state') }} = {{ fold_case('state_categories.state') }}
+
+),
+
+final as (
+
+    select
+        visits.issue_id,
+        visits.visit_number::integer,
+        visits.state,
+        {{ state_category('visits.state', 'named_categories.category', 'visits.is_resolved', 'visits.is_initial') }}
+            as state_category,
+        visits.entered_at,
+        lead(visits.entered_at) over (
+            partition by visits.issue_id order by visits.visit_number
+        ) as left_at
+    from visits
+    left join named_categories on visits.state = named_categories.state
+
+)
+
+select * from final

@@ -1,0 +1,327 @@
+{{ config(
+    materialized='table',
+    unlogged=true,
+    indexes=[{'columns': ['issue_id']}],
+    post_hook='analyze {{ this }}'
+) }}
+
+with
+
+issues as (
+
+    select
+        issue_id,
+        project_id,
+        created_at
+    from {{ ref('stg_youtrack__issue_snapshots') }}
+
+),
+
+sprints as (
+
+    select
+        sprint_id,
+        board_id,
+        start_at,
+        finish_at,
+        sprint_field_id is not null as follows_field,
+        coalesce(finish_at < {{ as_of() }}, false) as is_closed
+    from {{ ref('stg_youtrack__board_sprints') }}
+
+),
+
+board_projects as (
+
+    select
+        board_id,
+        project_id
+    from {{ ref('stg_youtrack__board_projects') }}
+
+),
+
+project_intervals as (
+
+    select
+        issue_id,
+        value_id as project_id,
+        valid_from,
+        valid_to
+    from {{ ref('int_issue_attribute_intervals') }}
+    where attribute = 'project'
+
+),
+
+sprint_changes as (
+
+    select
+        sprint_id,
+        issue_id,
+        changed_at,
+        membership_change
+    from {{ ref('stg_youtrack__sprint_changes') }}
+    where membership_change <> 0
+
+),
+
+sprint_members as (
+
+    select
+        sprint_id,
+        issue_id
+    from {{ ref('stg_youtrack__sprint_members') }}
+
+),
+
+turns as (
+
+    select
+        sprint_id,
+        issue_id,
+        changed_at,
+        membership_change,
+        lag(membership_change) over (
+            partition by sprint_id, issue_id order by changed_at
+        ) as previous_change
+    from sprint_changes
+
+),
+
+-- Joining twice in a row, or leaving twice, is recorded where a change between was not.
+real_turns as (
+
+    select
+        sprint_id,
+        issue_id,
+        changed_at,
+        membership_change,
+        previous_change,
+        lead(changed_at) over (
+            partition by sprint_id, issue_id order by changed_at
+        ) as next_change_at
+    from turns
+    where membership_change is distinct from previous_change
+
+),
+
+intervals as (
+
+    -- Recorded additions. The last one is open, unless the tracker no longer shows the member.
+    select
+        real_turns.sprint_id,
+        real_turns.issue_id,
+        real_turns.changed_at as member_from,
+        case
+            when real_turns.next_change_at is not null then real_turns.next_change_at
+            when sprint_members.issue_id is null and not sprints.is_closed then {{ as_of() }}
+            else 'infinity'
+        end as member_to,
+        false as is_inferred
+    from real_turns
+    inner join sprints on real_turns.sprint_id = sprints.sprint_id
+    left join sprint_members
+        on
+            real_turns.sprint_id = sprint_members.sprint_id
+            and real_turns.issue_id = sprint_members.issue_id
+    where real_turns.membership_change = 1
+
+    union all
+
+    -- A removal that nothing precedes: a member since the issue's creation.
+    select
+        real_turns.sprint_id,
+        real_turns.issue_id,
+        issues.created_at as member_from,
+        real_turns.changed_at as member_to,
+        true as is_inferred
+    from real_turns
+    inner join issues on real_turns.issue_id = issues.issue_id
+    where
+        real_turns.membership_change = -1
+        and real_turns.previous_change is null
+
+    union all
+
+    -- A present member without any history: since the issue's creation.
+    select
+        sprint_members.sprint_id,
+        sprint_members.issue_id,
+        issues.created_at as member_from,
+        'infinity' as member_to,
+        true as is_inferred
+    from sprint_members
+    inner join issues on sprint_members.issue_id = issues.issue_id
+    left join real_turns
+        on
+            sprint_members.sprint_id = real_turns.sprint_id
+            and sprint_members.issue_id = real_turns.issue_id
+    where real_turns.issue_id is null
+
+    union all
+
+    -- A present member whose last record is a removal: when it came back is not known.
+    select
+        real_turns.sprint_id,
+        real_turns.issue_id,
+        {{ as_of() }} as member_from,
+        'infinity' as member_to,
+        true as is_inferred
+    from real_turns
+    inner join sprints on real_turns.sprint_id = sprints.sprint_id
+    inner join sprint_members
+        on
+            real_turns.sprint_id = sprint_members.sprint_id
+            and real_turns.issue_id = sprint_members.issue_id
+    where
+        real_turns.membership_change = -1
+        and real_turns.next_change_at is null
+        and not sprints.is_closed
+
+),
+
+-- A field is followed while the issue is in one of the board's projects.
+boards_with_projects as (
+
+    select distinct board_id
+    from board_projects
+
+),
+
+clipped as (
+
+    select
+        intervals.sprint_id,
+        intervals.issue_id,
+        sprints.board_id,
+        intervals.member_from,
+        intervals.member_to,
+        intervals.is_inferred
+    from intervals
+    inner join sprints on intervals.sprint_id = sprints.sprint_id
+    left join boards_with_projects on sprints.board_id = boards_with_projects.board_id
+    where not (sprints.follows_field and boards_with_projects.board_id is not null)
+
+    union all
+
+    select
+        intervals.sprint_id,
+        intervals.issue_id,
+        sprints.board_id,
+        greatest(intervals.member_from, coalesce(project_intervals.valid_from, '-infinity'))
+            as member_from,
+        least(intervals.member_to, coalesce(project_intervals.valid_to, 'infinity')) as member_to,
+        intervals.is_inferred
+        and intervals.member_from >= coalesce(project_intervals.valid_from, '-infinity')
+            as is_inferred
+    from intervals
+    inner join sprints on intervals.sprint_id = sprints.sprint_id
+    inner join issues on intervals.issue_id = issues.issue_id
+    left join project_intervals on intervals.issue_id = project_intervals.issue_id
+    inner join board_projects
+        on
+            sprints.board_id = board_projects.board_id
+            and coalesce(project_intervals.project_id, issues.project_id)
+            = board_projects.project_id
+    where sprints.follows_field
+
+),
+
+-- A move between two projects of one board does not interrupt a membership.
+merged as (
+
+    select
+        sprint_id,
+        issue_id,
+        board_id,
+        is_inferred,
+        member_from,
+        max(member_to) over (
+            partition by sprint_id, issue_id, run_number
+        ) as member_to,
+        is_run_start
+    from (
+        select
+            marked.*,
+            count(*) filter (where is_run_start) over (
+                partition by sprint_id, issue_id order by member_from
+            ) as run_number
+        from (
+            select
+                clipped.*,
+                coalesce(
+                    member_from > max(member_to) over (
+                        partition by sprint_id, issue_id
+                        order by member_from
+                        rows between unbounded preceding and 1 preceding
+                    ),
+                    true
+                ) as is_run_start
+            from clipped
+            where member_from < member_to
+        ) as marked
+    ) as numbered
+
+),
+
+memberships as (
+
+    select
+        sprint_id,
+        issue_id,
+        board_id,
+        member_from,
+        member_to,
+        is_inferred
+    from merged
+    where is_run_start
+
+),
+
+-- Teams move leftovers at the review: leaving for a later sprint shortly before the finish is
+-- leaving just after it.
+moved_at_the_review as (
+
+    select distinct
+        memberships.sprint_id,
+        memberships.issue_id,
+        memberships.member_from,
+        sprints.finish_at + interval '1 millisecond' as member_to
+    from memberships
+    inner join sprints on memberships.sprint_id = sprints.sprint_id
+    inner join memberships as later_memberships
+        on
+            memberships.issue_id = later_memberships.issue_id
+            and memberships.board_id = later_memberships.board_id
+            and not later_memberships.is_inferred
+            and later_memberships.member_from
+            between memberships.member_to - interval '1 minute'
+            and memberships.member_to + interval '1 minute'
+    inner join sprints as later_sprints
+        on
+            later_memberships.sprint_id = later_sprints.sprint_id
+            and sprints.start_at < later_sprints.start_at
+    where
+        memberships.member_to
+        between sprints.finish_at
+        - {{ var('sprint_closing_grace_hours', 24) }} * interval '1 hour'
+        and sprints.finish_at
+
+),
+
+final as (
+
+    select
+        memberships.sprint_id,
+        memberships.issue_id,
+        memberships.member_from,
+        coalesce(moved_at_the_review.member_to, memberships.member_to) as member_to,
+        memberships.is_inferred
+    from memberships
+    left join moved_at_the_review
+        on
+            memberships.sprint_id = moved_at_the_review.sprint_id
+            and memberships.issue_id = moved_at_the_review.issue_id
+            and memberships.member_from = moved_at_the_review.member_from
+
+)
+
+select * from final

@@ -1,0 +1,381 @@
+{{ config(
+    materialized='table',
+    unlogged=true,
+    indexes=[{'columns': ['attribute']}],
+    post_hook='analyze {{ this }}'
+) }}
+
+with recursive
+
+role_changes as (
+
+    select
+        activity_id,
+        issue_id,
+        role,
+        changed_at,
+        from_value_id,
+        from_value,
+        is_from_resolved,
+        is_from_initial,
+        to_value_id,
+        to_value,
+        is_to_resolved,
+        is_to_initial
+    from {{ ref('stg_youtrack__role_changes') }}
+
+),
+
+project_moves as (
+
+    select
+        activity_id,
+        issue_id,
+        moved_at,
+        from_project_id,
+        from_project_short_name,
+        to_project_id,
+        to_project_short_name
+    from {{ ref('stg_youtrack__project_moves') }}
+
+),
+
+projects as (
+
+    select
+        project_id,
+        project_short_name
+    from {{ ref('stg_youtrack__projects') }}
+
+),
+
+resolutions as (
+
+    select
+        activity_id,
+        issue_id,
+        occurred_at,
+        removed,
+        added
+    from {{ ref('stg_youtrack__activities') }}
+    where category = 'IssueResolvedCategory'
+
+),
+
+issues as (
+
+    select
+        issue_id,
+        state_id,
+        state,
+        resolved_at
+    from {{ ref('stg_youtrack__issue_snapshots') }}
+
+),
+
+changes as (
+
+    select
+        activity_id,
+        issue_id,
+        role as attribute,
+        changed_at,
+        coalesce(from_value_id, from_value, '') as from_key,
+        coalesce(to_value_id, to_value, '') as to_key,
+        from_value_id,
+        from_value,
+        is_from_resolved,
+        is_from_initial,
+        to_value_id,
+        to_value,
+        is_to_resolved,
+        is_to_initial
+    from role_changes
+
+    union all
+
+    select
+        project_moves.activity_id,
+        project_moves.issue_id,
+        'project' as attribute,
+        project_moves.moved_at as changed_at,
+        coalesce(project_moves.from_project_id, '') as from_key,
+        coalesce(project_moves.to_project_id, '') as to_key,
+        project_moves.from_project_id as from_value_id,
+        coalesce(
+            from_projects.project_short_name, project_moves.from_project_short_name
+        ) as from_value,
+        null as is_from_resolved,
+        null as is_from_initial,
+        project_moves.to_project_id as to_value_id,
+        coalesce(to_projects.project_short_name, project_moves.to_project_short_name) as to_value,
+        null as is_to_resolved,
+        null as is_to_initial
+    from project_moves
+    left join projects as from_projects
+        on project_moves.from_project_id = from_projects.project_id
+    left join projects as to_projects
+        on project_moves.to_project_id = to_projects.project_id
+
+    union all
+
+    select
+        resolutions.activity_id,
+        resolutions.issue_id,
+        'resolution' as attribute,
+        resolutions.occurred_at as changed_at,
+        case when resolutions.removed is null then '' else 'resolved' end as from_key,
+        case when resolutions.added is null then '' else 'resolved' end as to_key,
+        null as from_value_id,
+        resolutions.removed #>> '{}' as from_value,
+        null as is_from_resolved,
+        null as is_from_initial,
+        null as to_value_id,
+        resolutions.added #>> '{}' as to_value,
+        null as is_to_resolved,
+        null as is_to_initial
+    from resolutions
+    inner join issues on resolutions.issue_id = issues.issue_id
+
+),
+
+counted as (
+
+    select
+        changes.*,
+        count(*) over (partition by issue_id, attribute, changed_at) as changes_in_moment
+    from changes
+
+),
+
+-- Several changes in one millisecond follow each other as a chain: what one removed, an earlier
+-- one had added. Their ids say nothing about the order.
+tied_moments as (
+
+    select
+        issue_id,
+        attribute,
+        changed_at,
+        array_agg(activity_id order by {{ id_order('activity_id') }}, activity_id) as activity_ids,
+        array_agg(from_key order by {{ id_order('activity_id') }}, activity_id) as from_keys,
+        array_agg(to_key order by {{ id_order('activity_id') }}, activity_id) as to_keys
+    from counted
+    where changes_in_moment > 1
+    group by issue_id, attribute, changed_at
+
+),
+
+-- The chain begins with the value that is removed more often than added, and ends with the value
+-- that is added more often than removed; a chain that returns to its beginning has neither.
+tied_ends as (
+
+    select
+        tied_moments.issue_id,
+        tied_moments.attribute,
+        tied_moments.changed_at,
+        min(balances.key) filter (where balances.removals > 0) as first_key,
+        min(balances.key) filter (where balances.removals < 0) as last_key
+    from tied_moments
+    cross join lateral (
+        select
+            keys.key,
+            sum(keys.removals) as removals
+        from (
+            select
+                unnest(tied_moments.from_keys) as key,
+                1 as removals
+
+            union all
+
+            select
+                unnest(tied_moments.to_keys) as key,
+                -1 as removals
+        ) as keys
+        group by keys.key
+    ) as balances
+    group by tied_moments.issue_id, tied_moments.attribute, tied_moments.changed_at
+
+),
+
+-- Where the chain returns to its beginning, the change before it tells where that is, else the one
+-- after it, else the present value.
+moments as (
+
+    select
+        issue_id,
+        attribute,
+        changed_at,
+        first_key,
+        last_key,
+        row_number() over (partition by issue_id, attribute order by changed_at) as place
+    from (
+        select
+            counted.issue_id,
+            counted.attribute,
+            counted.changed_at,
+            counted.from_key as first_key,
+            counted.to_key as last_key
+        from counted
+        inner join (
+            select distinct
+                issue_id,
+                attribute
+            from tied_moments
+        ) as tied_issues
+            on
+                counted.issue_id = tied_issues.issue_id
+                and counted.attribute = tied_issues.attribute
+        where counted.changes_in_moment = 1
+
+        union all
+
+        select
+            issue_id,
+            attribute,
+            changed_at,
+            first_key,
+            last_key
+        from tied_ends
+    ) as moments_and_ends
+
+),
+
+moment_neighbours as (
+
+    select
+        issue_id,
+        attribute,
+        changed_at,
+        first_key,
+        max(case when last_key is not null then place end) over (
+            partition by issue_id, attribute
+            order by place
+            rows between unbounded preceding and 1 preceding
+        ) as place_before,
+        min(case when first_key is not null then place end) over (
+            partition by issue_id, attribute
+            order by place
+            rows between 1 following and unbounded following
+        ) as place_after
+    from moments
+
+),
+
+tied_starts as (
+
+    select
+        moment_neighbours.issue_id,
+        moment_neighbours.attribute,
+        moment_neighbours.changed_at,
+        coalesce(
+            moment_neighbours.first_key,
+            moments_before.last_key,
+            moments_after.first_key,
+            case moment_neighbours.attribute
+                when 'state' then coalesce(issues.state_id, issues.state, '')
+                when 'resolution' then case when issues.resolved_at is null then '' else 'resolved' end
+            end
+        ) as start_key
+    from moment_neighbours
+    inner join issues on moment_neighbours.issue_id = issues.issue_id
+    left join moments as moments_before
+        on
+            moment_neighbours.issue_id = moments_before.issue_id
+            and moment_neighbours.attribute = moments_before.attribute
+            and moment_neighbours.place_before = moments_before.place
+    left join moments as moments_after
+        on
+            moment_neighbours.issue_id = moments_after.issue_id
+            and moment_neighbours.attribute = moments_after.attribute
+            and moment_neighbours.place_after = moments_after.place
+
+),
+
+walks as (
+
+    select
+        tied_moments.issue_id,
+        tied_moments.attribute,
+        tied_moments.activity_ids,
+        tied_moments.from_keys,
+        tied_moments.to_keys,
+        '{}'::integer [] as walked,
+        tied_starts.start_key as current_key
+    from tied_moments
+    inner join tied_starts
+        on
+            tied_moments.issue_id = tied_starts.issue_id
+            and tied_moments.attribute = tied_starts.attribute
+            and tied_moments.changed_at = tied_starts.changed_at
+
+    union all
+
+    select
+        walks.issue_id,
+        walks.attribute,
+        walks.activity_ids,
+        walks.from_keys,
+        walks.to_keys,
+        walks.walked || next_change.place as walked,
+        walks.to_keys[next_change.place] as current_key
+    from walks
+    cross join lateral (
+        select places.place
+        from generate_subscripts(walks.from_keys, 1) as places (place)
+        where places.place <> all(walks.walked)
+        order by
+            coalesce(walks.from_keys[places.place] = walks.current_key, false) desc,
+            -- A change that leads to another one goes before the one that ends the chain.
+            exists (
+                select 1
+                from generate_subscripts(walks.from_keys, 1) as others (place)
+                where
+                    others.place <> places.place
+                    and others.place <> all(walks.walked)
+                    and walks.from_keys[others.place] = walks.to_keys[places.place]
+            ) desc,
+            places.place asc
+        limit 1
+    ) as next_change
+
+),
+
+chained as (
+
+    select
+        walks.attribute,
+        walks.activity_ids[steps.activity_place] as activity_id,
+        steps.step
+    from walks
+    cross join lateral unnest(walks.walked) with ordinality as steps (activity_place, step)
+    where cardinality(walks.walked) = cardinality(walks.activity_ids)
+
+),
+
+final as (
+
+    select
+        counted.issue_id,
+        counted.attribute,
+        row_number() over (
+            partition by counted.issue_id, counted.attribute
+            order by counted.changed_at, chained.step
+        ) as change_number,
+        counted.changed_at,
+        counted.from_value_id,
+        counted.from_value,
+        counted.is_from_resolved,
+        counted.is_from_initial,
+        counted.to_value_id,
+        counted.to_value,
+        counted.is_to_resolved,
+        counted.is_to_initial
+    from counted
+    left join chained
+        on
+            counted.attribute = chained.attribute
+            and counted.activity_id = chained.activity_id
+
+)
+
+select * from final

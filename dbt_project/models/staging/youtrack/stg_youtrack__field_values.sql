@@ -1,0 +1,76 @@
+{{ config(materialized='table', unlogged=true, post_hook='analyze {{ this }}') }}
+
+with
+
+custom_fields as (
+
+    select
+        project_field_id,
+        project_id,
+        field_id,
+        bundle_values,
+        default_values,
+        loaded_at
+    from {{ ref('stg_youtrack__custom_fields') }}
+
+),
+
+bundle_values as (
+
+    select
+        custom_fields.project_field_id,
+        custom_fields.project_id,
+        custom_fields.field_id,
+        bundle_value ->> 'id' as value_id,
+        bundle_value ->> 'name' as value_name,
+        coalesce((bundle_value ->> 'isResolved')::boolean, false) as is_resolved,
+        (bundle_value ->> 'ordinal')::integer as ordinal,
+        coalesce((bundle_value ->> 'archived')::boolean, false) as is_archived,
+        {{ moment_of("bundle_value ->> 'startDate'") }} as starts_at,
+        {{ moment_of("bundle_value ->> 'releaseDate'") }} as releases_at,
+        custom_fields.default_values,
+        custom_fields.loaded_at
+    from custom_fields
+    cross join lateral jsonb_array_elements(custom_fields.bundle_values) as bundle_value
+    where bundle_value ->> 'id' is not null
+
+),
+
+with_defaults as (
+
+    select
+        bundle_values.*,
+        exists (
+            select 1
+            from jsonb_array_elements(bundle_values.default_values) as default_value
+            where default_value ->> 'id' = bundle_values.value_id
+        ) as is_default
+    from bundle_values
+
+),
+
+-- Issues begin in the field's default or, without one, in the first value of the bundle.
+final as (
+
+    select
+        project_field_id,
+        project_id,
+        field_id,
+        value_id,
+        value_name,
+        is_resolved,
+        ordinal,
+        is_archived,
+        starts_at,
+        releases_at,
+        is_default,
+        case
+            when bool_or(is_default) over (partition by project_field_id) then is_default
+            else coalesce(ordinal = min(ordinal) over (partition by project_field_id), false)
+        end as is_initial,
+        loaded_at
+    from with_defaults
+
+)
+
+select * from final

@@ -1,0 +1,45 @@
+{{ config(
+    materialized='table',
+    unlogged=true,
+    indexes=[{'columns': ['issue_id', 'moved_at']}],
+    post_hook='analyze {{ this }}'
+) }}
+
+with
+
+activities as (
+
+    select
+        activity_id,
+        issue_id,
+        occurred_at,
+        removed,
+        added
+    from {{ ref('stg_youtrack__activities') }}
+    where category = 'ProjectCategory'
+
+),
+
+issues as (
+
+    select issue_id
+    from {{ ref('stg_youtrack__issue_snapshots') }}
+
+),
+
+final as (
+
+    select
+        activities.activity_id,
+        activities.issue_id,
+        activities.occurred_at as moved_at,
+        activities.removed #>> '{0,project,id}' as from_project_id,
+        activities.removed #>> '{0,project,shortName}' as from_project_short_name,
+        activities.added #>> '{0,project,id}' as to_project_id,
+        activities.added #>> '{0,project,shortName}' as to_project_short_name
+    from activities
+    inner join issues on activities.issue_id = issues.issue_id
+
+)
+
+select * from final

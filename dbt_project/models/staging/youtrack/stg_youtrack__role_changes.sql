@@ -1,0 +1,268 @@
+{{ config(materialized='table', unlogged=true, post_hook='analyze {{ this }}') }}
+
+with
+
+issues as (
+
+    select
+        issue_id,
+        project_id
+    from {{ ref('stg_youtrack__issue_snapshots') }}
+
+),
+
+field_changes as (
+
+    select
+        activity_id,
+        issue_id,
+        changed_at,
+        field_id,
+        removed_values,
+        added_values,
+        removed_text,
+        added_text
+    from {{ ref('stg_youtrack__field_changes') }}
+
+),
+
+field_roles as (
+
+    select
+        role,
+        project_id,
+        field_id
+    from {{ ref('stg_youtrack__field_roles') }}
+    where role in ('state', 'team', 'type', 'story_points')
+
+),
+
+custom_fields as (
+
+    select distinct project_id
+    from {{ ref('stg_youtrack__custom_fields') }}
+
+),
+
+field_values as (
+
+    select
+        project_id,
+        field_id,
+        value_id,
+        value_name,
+        is_resolved,
+        is_initial,
+        loaded_at
+    from {{ ref('stg_youtrack__field_values') }}
+
+),
+
+-- What a value means where the project of the time does not hold it: its own bundle tells.
+values_anywhere as (
+
+    select distinct on (value_id)
+        value_id,
+        value_name,
+        is_resolved,
+        is_initial
+    from field_values
+    order by value_id asc, loaded_at desc, {{ id_order('project_id') }} asc
+
+),
+
+project_moves as (
+
+    select
+        issue_id,
+        moved_at,
+        from_project_id,
+        to_project_id
+    from {{ ref('stg_youtrack__project_moves') }}
+
+),
+
+moved_issue_projects as (
+
+    select
+        issue_id,
+        from_project_id as project_id
+    from project_moves
+
+    union
+
+    select
+        issue_id,
+        to_project_id as project_id
+    from project_moves
+
+    union
+
+    select
+        project_moves.issue_id,
+        issues.project_id
+    from project_moves
+    inner join issues on project_moves.issue_id = issues.issue_id
+
+),
+
+-- A moved issue's history is that of the fields of every project that it has been in; of a project
+-- whose fields the token may not read, any field that plays the role elsewhere is taken.
+moved_issue_roles as (
+
+    select
+        moved_issue_projects.issue_id,
+        field_roles.role,
+        field_roles.field_id
+    from moved_issue_projects
+    inner join field_roles on moved_issue_projects.project_id = field_roles.project_id
+
+    union
+
+    select
+        moved_issue_projects.issue_id,
+        field_roles.role,
+        field_roles.field_id
+    from moved_issue_projects
+    left join custom_fields on moved_issue_projects.project_id = custom_fields.project_id
+    cross join field_roles
+    where custom_fields.project_id is null
+
+),
+
+changes_of_settled_issues as (
+
+    select
+        field_changes.*,
+        field_roles.role,
+        issues.project_id as project_id_before,
+        issues.project_id as project_id_after
+    from field_changes
+    inner join issues on field_changes.issue_id = issues.issue_id
+    inner join field_roles
+        on
+            issues.project_id = field_roles.project_id
+            and field_changes.field_id = field_roles.field_id
+    left join (select distinct issue_id from project_moves) as moved_issues
+        on issues.issue_id = moved_issues.issue_id
+    where moved_issues.issue_id is null
+
+),
+
+changes_of_moved_issues as (
+
+    select
+        field_changes.*,
+        moved_issue_roles.role,
+        coalesce(moves_before.to_project_id, first_moves.from_project_id) as project_id_before,
+        coalesce(moves_until.to_project_id, first_moves.from_project_id) as project_id_after
+    from field_changes
+    inner join moved_issue_roles
+        on
+            field_changes.issue_id = moved_issue_roles.issue_id
+            and field_changes.field_id = moved_issue_roles.field_id
+    left join lateral (
+        select project_moves.to_project_id
+        from project_moves
+        where
+            project_moves.issue_id = field_changes.issue_id
+            and project_moves.moved_at < field_changes.changed_at
+        order by project_moves.moved_at desc
+        limit 1
+    ) as moves_before on true
+    left join lateral (
+        select project_moves.to_project_id
+        from project_moves
+        where
+            project_moves.issue_id = field_changes.issue_id
+            and project_moves.moved_at <= field_changes.changed_at
+        order by project_moves.moved_at desc
+        limit 1
+    ) as moves_until on true
+    left join lateral (
+        select project_moves.from_project_id
+        from project_moves
+        where project_moves.issue_id = field_changes.issue_id
+        order by project_moves.moved_at asc
+        limit 1
+    ) as first_moves on true
+
+),
+
+changes as (
+
+    select * from changes_of_settled_issues
+
+    union all
+
+    select * from changes_of_moved_issues
+
+),
+
+valued as (
+
+    select
+        activity_id,
+        issue_id,
+        role,
+        changed_at,
+        field_id,
+        project_id_before,
+        project_id_after,
+        removed_text,
+        added_text,
+        jsonb_array_length(removed_values) > 1 as has_several_removed,
+        jsonb_array_length(added_values) > 1 as has_several_added,
+        removed_values #>> '{0,id}' as from_value_id,
+        (removed_values #>> '{0,isResolved}')::boolean as is_from_resolved,
+        added_values #>> '{0,id}' as to_value_id,
+        (added_values #>> '{0,isResolved}')::boolean as is_to_resolved
+    from changes
+
+),
+
+-- Names go stale in the history, so they are looked up by id.
+final as (
+
+    select
+        valued.activity_id,
+        valued.issue_id,
+        valued.role,
+        valued.changed_at,
+        valued.from_value_id,
+        case
+            when valued.has_several_removed then valued.removed_text
+            else coalesce(from_anywhere.value_name, valued.removed_text)
+        end as from_value,
+        coalesce(
+            from_values.is_resolved, from_anywhere.is_resolved, valued.is_from_resolved, false
+        ) as is_from_resolved,
+        coalesce(from_values.is_initial, from_anywhere.is_initial, false) as is_from_initial,
+        valued.to_value_id,
+        case
+            when valued.has_several_added then valued.added_text
+            else coalesce(to_anywhere.value_name, valued.added_text)
+        end as to_value,
+        coalesce(
+            to_values.is_resolved, to_anywhere.is_resolved, valued.is_to_resolved, false
+        ) as is_to_resolved,
+        coalesce(to_values.is_initial, to_anywhere.is_initial, false) as is_to_initial
+    from valued
+    left join field_values as from_values
+        on
+            valued.project_id_before = from_values.project_id
+            and valued.field_id = from_values.field_id
+            and valued.from_value_id = from_values.value_id
+    left join field_values as to_values
+        on
+            valued.project_id_after = to_values.project_id
+            and valued.field_id = to_values.field_id
+            and valued.to_value_id = to_values.value_id
+    left join values_anywhere as from_anywhere
+        on valued.from_value_id = from_anywhere.value_id
+    left join values_anywhere as to_anywhere
+        on valued.to_value_id = to_anywhere.value_id
+
+)
+
+select * from final
