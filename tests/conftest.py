@@ -15,6 +15,8 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
+from demo.company import Company
+from demo.server import Server, start
 from extract import embedded
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -120,6 +122,9 @@ def copy_project(folder: Path) -> Project:
         text=True,
         check=True,
     ).stdout
+    # `make` there uses this environment instead of installing another
+    (folder / ".venv").parent.mkdir(parents=True, exist_ok=True)
+    (folder / ".venv").symlink_to(sys.prefix)
     for name in filter(None, listed.split("\0")):
         source = REPOSITORY / name
         if source.is_file():
@@ -135,3 +140,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     copy = copy_project(tmp_path_factory.mktemp("clone") / AWKWARD_NAME)
     yield copy
     embedded.stop(copy.root / ".local" / "postgres")
+
+
+# Midday, so that no test depends on the hour it runs at.
+NOW = "2026-06-17T12:00:00+00:00"
+
+
+@pytest.fixture(scope="session")
+def youtrack() -> Iterator[Server]:
+    """A small company behind the simulated API, for tests that only read it."""
+    with start(Company(issues=400, seed=3, today="2026-06-17")) as running:
+        yield running
+
+
+def source_environment(youtrack: Server) -> dict[str, str]:
+    """The settings that make this the YouTrack of a run."""
+    return {"YOUTRACK_URL": youtrack.url, "YOUTRACK_TOKEN": youtrack.token}

@@ -1,0 +1,152 @@
+"""The SQL that DataLens 2.9.0 sends for a chart of a workbook, for the formulas that we use.
+
+Written after the requests that the real ui-api and data-api made (`datalens_recorded.json`): one
+query over the mart as `av`, dimensions grouped, each selector an `IN`, a filter of the chart
+dropped when a selector names the same field, fields that a dataset does not have ignored.
+"""
+
+import re
+from typing import Any
+
+Json = dict[str, Any]
+
+LIMIT = 1_000_001
+
+REWRITES = (
+    (r"QUANTILE\((\[\w+\]), ([\d.]+?)0*\)", r"percentile_disc(\2) WITHIN GROUP (ORDER BY \1)"),
+    (r"COUNTD\((\[\w+\])\)", r"count(DISTINCT \1)"),
+    (r"(SUM\(\[\w+\]\)) ?/ ?", r"CAST(\1 AS DOUBLE PRECISION) / "),
+    (r"IFNULL\(", "coalesce("),
+    (r"\b(SUM|MAX|MIN|COUNT)\(", lambda match: f"{match[1].lower()}("),
+    (r"\bELSEIF\b", "WHEN"),
+    (r"\bIF\b", "CASE WHEN"),
+)
+
+
+def expression(field: Json, fields: dict[str, Json]) -> str:
+    """One field of a dataset as SQL."""
+    if field["calc_mode"] == "direct":
+        column = f"av.{field['source']}"
+        return column if field["aggregation"] == "none" else f"{field['aggregation']}({column})"
+    texts = re.findall(r'"([^"]*)"', field["guid_formula"])
+    sql = re.sub(r'"[^"]*"', "\0", field["guid_formula"])
+    # markup travels as text: (cl "words" "#colour")
+    while "COLOR(" in sql:
+        place = sql[: sql.index("COLOR(")].count("\0")
+        texts[place : place + 2] = ['(cl "{}" "{}")'.format(*texts[place : place + 2])]
+        sql = re.sub(r"COLOR\(\0,\s*\0\)", "\0", sql, count=1)
+    for pattern, replacement in REWRITES:
+        sql = re.sub(pattern, replacement, sql)
+    sql = re.sub(r"\[(\w+)\]", lambda match: expression(fields[match[1]], fields), sql)
+    literals = iter(texts)
+    return re.sub("\0", lambda _: _literal(next(literals), "string"), sql)
+
+
+def chart_sql(workbook: Json, chart: Json, selected: dict[str, list[str]] | None = None) -> str:
+    """The query of a chart under the values of the selectors."""
+    shared = chart["data"]["shared"]
+    dataset = entries(workbook, "dataset")[shared["datasetsIds"][0]]
+    fields = chart_fields(workbook, chart)
+    selected = {guid: values for guid, values in (selected or {}).items() if guid in fields}
+    filters = [
+        (item["guid"], item["filter"]["operation"]["code"], item["filter"]["value"])
+        for item in shared["filters"]
+        if item["guid"] not in selected
+    ]
+    return query(
+        dataset,
+        fields,
+        chart_columns(chart),
+        filters + [(guid, "IN", values) for guid, values in selected.items()],
+        [(item["guid"], item["direction"]) for item in shared["sort"]],
+    )
+
+
+def chart_fields(workbook: Json, chart: Json) -> dict[str, Json]:
+    """The fields of a chart's dataset, as the chart's own updates leave them."""
+    shared = chart["data"]["shared"]
+    schema = entries(workbook, "dataset")[shared["datasetsIds"][0]]["result_schema"]
+    fields = {field["guid"]: field for field in schema}
+    for update in shared["updates"]:
+        guid = update["field"]["guid"]
+        fields[guid] = {**fields[guid], **update["field"], "type": "MEASURE"}
+    return fields
+
+
+def chart_columns(chart: Json) -> list[str]:
+    """The ids of the fields that a chart asks for, in the order of the columns of its query."""
+    shared = chart["data"]["shared"]
+    placed = [
+        item["guid"]
+        for place in shared["visualization"]["placeholders"]
+        for item in place["items"]
+        if item["type"] != "PSEUDO"
+    ]
+    return list(dict.fromkeys(placed + [item["guid"] for item in shared["sort"]]))
+
+
+def selector_sql(workbook: Json, control: Json, selected: dict[str, list[str]]) -> str:
+    """The values that a selector offers while the others of its tab are set."""
+    source = control["data"]["source"]
+    dataset = entries(workbook, "dataset")[source["datasetId"]]
+    fields = {field["guid"]: field for field in dataset["result_schema"]}
+    guid = source["datasetFieldId"]
+    filters = [
+        (other, "IN", values)
+        for other, values in selected.items()
+        if other in fields and other != guid
+    ]
+    return query(dataset, fields, [guid], filters, [(guid, "ASC")])
+
+
+def query(
+    dataset: Json,
+    fields: dict[str, Json],
+    shown: list[str],
+    filters: list[tuple[str, str, list[str]]],
+    order: list[tuple[str, str]],
+    database: str = "",
+) -> str:
+    """One request to data-api as SQL; the columns are res_0, res_1, …"""
+    alias = {guid: f"res_{place}" for place, guid in enumerate(shown)}
+    columns = ", ".join(f"{expression(fields[guid], fields)} AS {alias[guid]}" for guid in shown)
+    source = dataset["sources"][0]["parameters"]
+    clauses = [
+        f"SELECT {columns}",
+        f"FROM {database}{source['schema_name']}.{source['table_name']} AS av",
+    ]
+    if filters:
+        conditions = (_condition(fields[guid], fields, *rest) for guid, *rest in filters)
+        clauses.append(f"WHERE {' AND '.join(conditions)}")
+    grouped = [alias[guid] for guid in shown if fields[guid]["type"] == "DIMENSION"]
+    if grouped:
+        clauses.append(f"GROUP BY {', '.join(grouped)}")
+    if order:
+        keys = (
+            f"{alias[guid]} {way} NULLS {'FIRST' if way == 'ASC' else 'LAST'}"
+            for guid, way in order
+        )
+        clauses.append(f"ORDER BY {', '.join(keys)}")
+    return "\n".join([*clauses, f"LIMIT {LIMIT}"])
+
+
+def entries(workbook: Json, scope: str) -> dict[str, Json]:
+    """The objects of one kind, by mock id."""
+    return {
+        mock_id: entry[scope] for mock_id, entry in workbook["export"]["entries"][scope].items()
+    }
+
+
+def _condition(field: Json, fields: dict[str, Json], operation: str, values: list[str]) -> str:
+    column = expression(field, fields)
+    literals = [_literal(value, field["data_type"]) for value in values]
+    if operation == "IN":
+        return f"{column} IN ({', '.join(literals)})"
+    assert operation == "GTE", f"no such filter in our layout: {operation}"  # noqa: S101
+    return f"{column} >= {literals[0]}"
+
+
+def _literal(value: str, data_type: str) -> str:
+    if data_type == "string":
+        return "'" + value.replace("'", "''") + "'"
+    return str(float(value)) if data_type == "float" else value

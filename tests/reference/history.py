@@ -1,0 +1,388 @@
+"""What changed when: single-valued fields, sets, resolutions, visits to states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from .catalogue import Catalogue, as_list, is_number, project_id
+from .moments import FOREVER, Interval, as_set, from_ms, id_key
+
+UNKNOWN = object()
+
+# Beyond this many changes of one field in one millisecond the search for a chain is greedy.
+CHAIN_LIMIT = 8
+
+
+@dataclass(frozen=True)
+class Change:
+    """One activity on one field: what went and what came."""
+
+    moment: int
+    id: str
+    removed: object
+    added: object
+
+
+KeyOf = Callable[[object], Hashable]
+
+
+def identity(value: object) -> Hashable:
+    """What makes a value the same value: its id, else its login or name, else itself."""
+    if isinstance(value, list):
+        return tuple(identity(one) for one in value)
+    if isinstance(value, dict):
+        return value.get("id") or value.get("login") or value.get("name")
+    return value
+
+
+def in_order(
+    changes: Iterable[Change],
+    keys: Iterable[KeyOf],
+    first: object = UNKNOWN,
+    last: object = UNKNOWN,
+) -> list[Change]:
+    """Changes of one field by moment, and within one millisecond by their chain.
+
+    A chain: what one change removed, an earlier one had added. `keys` are the ways in which two
+    values may be the same, tried in turn; `first` and `last` are the values before and after all
+    changes, where they are known. Ids, as numbers, decide only where no chain exists.
+    """
+    by_moment = sorted(changes, key=lambda change: (change.moment, id_key(change.id)))
+    ordered: list[Change] = []
+    groups = [list(group) for _, group in groupby(by_moment, key=lambda change: change.moment)]
+    for position, group in enumerate(groups):
+        before = ordered[-1].added if ordered else first
+        following = groups[position + 1] if position + 1 < len(groups) else []
+        after = following[0].removed if len(following) == 1 else UNKNOWN
+        if not following:
+            after = last
+        ordered += _chain(group, before, after, list(keys)) if len(group) > 1 else group
+    return ordered
+
+
+def _chain(group: list[Change], before: object, after: object, keys: list[KeyOf]) -> list[Change]:
+    for key in keys:
+        start = UNKNOWN if before is UNKNOWN else key(before)
+        end = UNKNOWN if after is UNKNOWN else key(after)
+        chains = _chains(group, key)
+        for wanted in (
+            lambda one: key(one[0].removed) == start and key(one[-1].added) == end,  # noqa: B023
+            lambda one: key(one[0].removed) == start,  # noqa: B023
+            lambda one: key(one[-1].added) == end,  # noqa: B023
+            lambda one: True,
+        ):
+            found = next(filter(wanted, chains), None)
+            if found:
+                return found
+    return group
+
+
+def _chains(group: list[Change], key: KeyOf) -> list[list[Change]]:
+    """Every order of the group in which each change removes what the one before it added."""
+    if len(group) > CHAIN_LIMIT:
+        return _greedy_chain(group, key)
+    found: list[list[Change]] = []
+
+    def extend(chain: list[Change], left: list[Change]) -> None:
+        if not left:
+            found.append(chain)
+            return
+        tried = set()
+        for change in left:
+            edge = (key(change.removed), key(change.added))
+            if edge in tried or (chain and key(chain[-1].added) != edge[0]):
+                continue
+            tried.add(edge)
+            extend([*chain, change], [other for other in left if other is not change])
+
+    extend([], group)
+    return found
+
+
+def _greedy_chain(group: list[Change], key: KeyOf) -> list[list[Change]]:
+    added = [key(change.added) for change in group]
+    left = sorted(group, key=lambda change: key(change.removed) in added)
+    chain = [left.pop(0)]
+    while left:
+        fits = [change for change in left if key(change.removed) == key(chain[-1].added)]
+        chain.append(fits[0] if fits else left[0])
+        left.remove(chain[-1])
+    return [chain]
+
+
+class SingleValue:
+    """The history of a field that holds one value at a time."""
+
+    def __init__(self, changes: list[Change], present: object, keys: Iterable[KeyOf]) -> None:
+        self.changes = in_order(changes, keys, last=present)
+        self.present = present
+
+    def at(self, moment: int) -> object:
+        """The value after everything that happened up to a moment, that moment included."""
+        value = self.changes[0].removed if self.changes else self.present
+        for change in self.changes:
+            if change.moment > moment:
+                break
+            value = change.added
+        return value
+
+    def spans(self, since: int) -> list[tuple[Interval, object]]:
+        """Every value with the span in which it stood; the first one from `since`."""
+        found = []
+        value = self.changes[0].removed if self.changes else self.present
+        start, recorded = since, False
+        for change in self.changes:
+            found.append((Interval(start, change.moment, recorded), value))
+            start, recorded, value = change.moment, True, change.added
+        found.append((Interval(start, FOREVER, recorded), value))
+        return found
+
+
+class ManyValues:
+    """The history of a field that holds a set of values."""
+
+    def __init__(self, changes: list[Change], present: object, key: KeyOf, since: int) -> None:
+        self.present = present
+        self.elements = {key(one): one for one in as_list(present)}
+        self.present_keys = set(self.elements)
+        # element key -> moments at which it came (+1) or went (-1)
+        self.steps: dict[Hashable, list[tuple[int, int]]] = {one: [] for one in self.elements}
+        for change in changes:
+            removed = {key(one): one for one in as_list(change.removed)}
+            added = {key(one): one for one in as_list(change.added)}
+            self.elements = {**removed, **added, **self.elements}
+            for one in removed.keys() - added.keys():
+                self.steps.setdefault(one, []).append((change.moment, -1))
+            for one in added.keys() - removed.keys():
+                self.steps.setdefault(one, []).append((change.moment, 1))
+        self.intervals = {
+            one: presence(steps, since, one in self.present_keys)
+            for one, steps in self.steps.items()
+        }
+
+    def at(self, moment: int) -> object:
+        """The values after everything that happened up to a moment, that moment included."""
+        return [
+            self.elements[key]
+            for key, intervals in self.intervals.items()
+            if any(interval.holds(moment) for interval in intervals)
+        ] or None
+
+
+def presence(steps: list[tuple[int, int]], since: int, is_present: bool) -> list[Interval]:
+    """When a thing was in a set, from its additions (+1) and removals (-1).
+
+    Within one millisecond additions and removals take turns, whatever their ids. Where the first
+    event takes the thing out, it was in since `since`. Without any event the present decides.
+    """
+    groups = [
+        (moment, [step for _, step in group])
+        for moment, group in groupby(sorted(steps, key=lambda one: one[0]), key=lambda one: one[0])
+    ]
+    inside = _was_inside(groups, is_present)
+    start, recorded = (since, False) if inside else (0, True)
+    found = []
+    for moment, group in groups:
+        balance = sum(group)
+        ends_inside = balance >= 0 if inside else balance > 0
+        if inside and not ends_inside:
+            found.append(Interval(start, moment, recorded))
+        if ends_inside and not inside:
+            start, recorded = moment, True
+        inside = ends_inside
+    if inside:
+        found.append(Interval(start, FOREVER, recorded))
+    return as_set(found)
+
+
+def _was_inside(groups: list[tuple[int, list[int]]], is_present: bool) -> bool:
+    """Whether the thing was in before the first event; an even exchange says nothing."""
+    for _, group in groups:
+        if sum(group) != 0:
+            return sum(group) < 0
+    return is_present
+
+
+def resolutions(changes: list[Change], created: int, resolved: int | None) -> list[Interval]:
+    """When an issue was resolved; an interval starts at the moment of its resolution.
+
+    `added` and `removed` of these changes are milliseconds or None. The present `resolved` speaks
+    where there is no history, and where it is later than everything that history holds.
+    """
+    ordered = in_order(changes, [identity], first=None)
+    found: list[Interval] = []
+    start: int | None = None
+    if ordered and ordered[0].removed is not None:
+        start = _resolution_moment(ordered[0].removed, created)
+    for change in ordered:
+        came = None if change.added is None else _resolution_moment(change.added, change.moment)
+        if came is not None and came == start:
+            continue
+        if start is not None:
+            found.append(Interval(start, change.moment if came is None else came))
+        start = came
+    latest = max((change.moment for change in ordered), default=None)
+    if resolved is not None and (latest is None or resolved > latest) and resolved != start:
+        if start is not None:
+            found.append(Interval(start, resolved))
+        start = resolved
+    if start is not None:
+        found.append(Interval(start, FOREVER))
+    return [interval for interval in found if interval.start < interval.end]
+
+
+def _resolution_moment(value: object, otherwise: int) -> int:
+    moment = from_ms(value) if is_number(value) else None  # type: ignore[arg-type]
+    return otherwise if moment is None else moment
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A stay in one state; `left` is None while it lasts."""
+
+    number: int
+    state: str | None
+    category: str
+    entered: int
+    left: int | None
+
+
+class IssueHistory:
+    """One issue and all that is recorded of its past."""
+
+    def __init__(self, issue: dict, activities: list[dict], catalogue: Catalogue) -> None:
+        self.issue = issue
+        self.id: str = issue["id"]
+        self.catalogue = catalogue
+        self.created = from_ms(issue["created"]) or 0
+        self.resolved_at = from_ms(issue["resolved"])
+        self.project_id = project_id(issue["project"])
+        self._fields: dict[str, list[Change]] = {}
+        self._values: dict[str, SingleValue | ManyValues] = {}
+        self.sprint_changes: list[Change] = []
+        moves: list[Change] = []
+        resolved: list[Change] = []
+        for activity in activities:
+            category = activity["category_id"]
+            if category == "CustomFieldCategory":
+                key = catalogue.activity_field(activity)
+                if key is not None:
+                    self._fields.setdefault(key, []).append(read_change(activity))
+            elif category == "SprintCategory":
+                self.sprint_changes.append(read_change(activity))
+            elif category == "ProjectCategory":
+                moves.append(read_change(activity, unwrap=moved_project))
+            elif category == "IssueResolvedCategory":
+                resolved.append(read_change(activity))
+        self.projects = SingleValue(moves, issue["project"], [identity])
+        self.resolutions = resolutions(resolved, self.created, self.resolved_at)
+
+    def project_at(self, moment: int) -> str | None:
+        """The id of the project that the issue was in."""
+        return project_id(self.projects.at(moment))  # type: ignore[arg-type]
+
+    def project_name_at(self, moment: int) -> str:
+        """The short name of the project that the issue was in."""
+        project = self.projects.at(moment)
+        return self.catalogue.project_name(project_id(project), project)  # type: ignore[arg-type]
+
+    def project_spans(self) -> list[tuple[Interval, str | None]]:
+        """The projects that the issue was in, with their spans."""
+        return [
+            (span, project_id(project))  # type: ignore[arg-type]
+            for span, project in self.projects.spans(self.created)
+        ]
+
+    def changes_of(self, key: str) -> list[Change]:
+        """The changes of a field, as they came."""
+        return self._fields.get(key, [])
+
+    def values_of(self, key: str) -> SingleValue | ManyValues:
+        """The history of a field."""
+        if key not in self._values:
+            changes = self.changes_of(key)
+            present = self.catalogue.issue_value(self.issue, key)
+            self._values[key] = (
+                ManyValues(changes, present, identity, self.created)
+                if self.catalogue.is_multi(key)
+                else SingleValue(changes, present, [identity, self.catalogue.text])
+            )
+        return self._values[key]
+
+    def role_at(self, role: str, moment: int) -> object:
+        """The value of the field that played a role in the project of that moment."""
+        project = self.project_at(moment)
+        if project not in self.catalogue.fields:
+            project = self.project_id
+        key = self.catalogue.role_field(project, role)
+        return None if key is None else self.values_of(key).at(moment)
+
+    def role_now(self, role: str) -> object:
+        """The present value of the field that plays a role."""
+        key = self.catalogue.role_field(self.project_id, role)
+        return self.catalogue.issue_value(self.issue, key)
+
+    def resolution_at(self, moment: int) -> int | None:
+        """The moment of the resolution that stands at a moment."""
+        standing = [one for one in self.resolutions if one.holds(moment)]
+        return standing[-1].start if standing else None
+
+    def is_cancelled_at(self, moment: int) -> bool:
+        """Whether a resolution stands, in a state of category `cancelled`."""
+        if self.resolution_at(moment) is None:
+            return False
+        state = self.role_at("state", moment)
+        return self.catalogue.category(state, self.project_at(moment)) == "cancelled"
+
+    def state_changes(self) -> list[Change]:
+        """The changes of the state field, of each project that the issue was in, in order."""
+        projects = {project for _, project in self.project_spans()} | {self.project_id}
+        keys = {self.catalogue.role_field(project, "state") for project in projects} - {None}
+        changes = [change for key in keys for change in self.changes_of(key)]  # type: ignore
+        keys_of_value = [identity, self.catalogue.text]
+        return in_order(changes, keys_of_value, last=self.role_now("state"))
+
+    @cached_property
+    def visits(self) -> list[Visit]:
+        """The visits to states. A change between equal names is no change."""
+        text = self.catalogue.text
+        changes = [
+            change for change in self.state_changes() if text(change.removed) != text(change.added)
+        ]
+        state = changes[0].removed if changes else self.role_now("state")
+        entered = self.created
+        found = []
+        for change in [*changes, None]:
+            left = change.moment if change else None
+            category = self.catalogue.category(state, self.project_at(entered))
+            found.append(Visit(len(found) + 1, text(state), category, entered, left))
+            if change:
+                state, entered = change.added, change.moment
+        return found
+
+    def has_mismatch(self) -> bool:
+        """Whether the replay of the state field ends elsewhere than in the present state."""
+        return self.visits[-1].state != self.catalogue.text(self.role_now("state"))
+
+
+def read_change(activity: dict, unwrap: Callable[[object], object] | None = None) -> Change:
+    """An activity with its values as one thing, a list of several, or None."""
+
+    def value(side: object) -> object:
+        things = [unwrap(one) if unwrap else one for one in as_list(side)]
+        return things[0] if len(things) == 1 else things or None
+
+    return Change(
+        moment=from_ms(activity["timestamp"]) or 0,
+        id=activity["id"],
+        removed=value(activity["removed"]),
+        added=value(activity["added"]),
+    )
+
+
+def moved_project(key: object) -> object:
+    """The project inside an issue key; the key's own id is not the project's."""
+    return key.get("project", key) if isinstance(key, dict) else key

@@ -1,0 +1,444 @@
+"""The files of `deploy/`, each checked by the tool that reads it, where that tool is installed."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from croniter import croniter
+from dotenv import dotenv_values
+
+from extract.settings import Settings
+from tests.conftest import REPOSITORY, clean_environment
+
+DEPLOY = REPOSITORY / "deploy"
+DOCKERFILE = DEPLOY / "Dockerfile"
+IGNORED = DEPLOY / "Dockerfile.dockerignore"
+SERVICE = DEPLOY / "systemd" / "lead-time.service"
+TIMER = DEPLOY / "systemd" / "lead-time.timer"
+ONE_COMMAND = "python -m extract run"
+
+
+def _tool(name: str) -> str:
+    """A program beside this Python or on the PATH; skips with the reason when there is none."""
+    path = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if path is None:
+        pytest.skip(f"{name} is not installed: what it reads was not checked by it")
+    return path
+
+
+def _run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False, **options
+    )
+
+
+def _yaml(*parts: str) -> Any:
+    return yaml.safe_load(DEPLOY.joinpath(*parts).read_text(encoding="utf-8"))
+
+
+# --- the image ---
+
+
+def _instructions() -> list[tuple[str, str]]:
+    """The Dockerfile as (instruction, arguments), comments and continuations taken out."""
+    text = re.sub(r"^\s*#.*\n", "", DOCKERFILE.read_text(encoding="utf-8"), flags=re.M)
+    lines = text.replace("\\\n", " ").splitlines()
+    return [(words[0], " ".join(words[1:])) for words in map(str.split, lines) if words]
+
+
+def _last_stage() -> list[tuple[str, str]]:
+    instructions = _instructions()
+    start = max(i for i, (name, _) in enumerate(instructions) if name == "FROM")
+    return instructions[start:]
+
+
+def _copied() -> list[tuple[str, str]]:
+    """(source in the repository, target under /app) of every COPY from the build context."""
+    pairs = []
+    for name, arguments in _instructions():
+        if name == "COPY" and not arguments.startswith("--from"):
+            *sources, target = arguments.split()
+            pairs += [(source, target) for source in sources]
+    return pairs
+
+
+def _environment_of_the_image() -> dict[str, str]:
+    (arguments,) = (arguments for name, arguments in _last_stage() if name == "ENV")
+    return dict(pair.split("=", 1) for pair in arguments.split())
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile():
+    linted = _run(_tool("hadolint"), "--no-color", DOCKERFILE)
+    assert linted.returncode == 0, linted.stdout
+
+
+def test_the_image_is_pinned_not_root_and_runs_the_one_command():
+    instructions = _instructions()
+    images = {arguments.split()[0] for name, arguments in instructions if name == "FROM"}
+    assert len(images) == 1, "both stages from one image, or the venv's Python is not there"
+    assert re.fullmatch(r"python:3\.1[0-3]-slim-\w+", images.pop())
+    last = dict(_last_stage())
+    assert last["USER"].split(":")[0].isdigit() and last["USER"] != "0:0", "root, or a mere name"
+    assert json.loads(last["CMD"]) == ONE_COMMAND.split()
+    assert last["VOLUME"] == "/app/.local"
+    written = [
+        value for name, value in _environment_of_the_image().items()
+        if name in ("HOME", "DBT_TARGET_PATH", "DBT_LOG_PATH")
+    ]  # fmt: skip
+    assert len(written) == 3
+    assert all(path.startswith("/app/.local") for path in written)
+    assert "--require-hashes" in " ".join(arguments for _, arguments in instructions)
+
+
+def test_no_secret_can_reach_a_layer():
+    secrets = re.compile("token|password|secret|dsn|webhook", re.I)
+    for name, arguments in _instructions():
+        assert name != "ARG", "a build argument stays in the image's history"
+        assert not secrets.search(arguments), f"{name} {arguments}"
+    allowed = IGNORED.read_text(encoding="utf-8").splitlines()
+    assert allowed[1] == "*", "everything stays out but what is named"
+    named = {line[1:] for line in allowed if line.startswith("!")}
+    assert named == {source for source, _ in _copied()}
+    assert not [name for name in named if not (REPOSITORY / name).exists()]
+
+
+def _image_tree(folder: Path) -> Path:
+    """What /app of the image holds, but for the venv: the COPY instructions, carried out."""
+    folder.mkdir()
+    for source, target in _copied():
+        path = REPOSITORY / source
+        if path.is_dir():
+            shutil.copytree(path, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, folder / target)
+    (folder / ".local").mkdir()
+    return folder
+
+
+def _read_only(folder: Path) -> list[str]:
+    """A command prefix that runs what follows with `folder` read-only, but for its `.local`."""
+    if os.geteuid() != 0:
+        for path in [folder, *folder.rglob("*")]:
+            if ".local" not in path.parts:
+                path.chmod(path.stat().st_mode & 0o555)
+        return []
+    script = (
+        'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" '
+        '&& mount --bind "$1" .local && shift && exec "$@"'
+    )
+    beside = folder.with_name(f"{folder.name}-local")
+    beside.mkdir()
+    return ["unshare", "--mount", "sh", "-c", script, str(folder), str(beside)]
+
+
+def test_a_run_in_the_image_s_tree_writes_to_its_volume_only(tmp_path: Path, server, database: str):
+    """Every module and model is there, and dbt works, with all but .local read-only.
+
+    Without an address of YouTrack a run goes as far as the status view, which dbt builds, and
+    then says what is missing.
+    """
+    app = _image_tree(tmp_path / "app")
+    prefix = _read_only(app)
+    if prefix and _run("unshare", "--mount", "true").returncode != 0:
+        pytest.skip("this root may not mount: the read-only tree was not tried")
+    environment = {
+        name: value.replace("/app", str(app))
+        for name, value in _environment_of_the_image().items() if name != "PATH"
+    }  # fmt: skip
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    ran = _run(
+        *prefix, sys.executable, "-m", "extract", "run",
+        cwd=app, timeout=120,
+        env=clean_environment(
+            {**environment, **server.environment(database), "TMPDIR": str(temporary)}
+        ),
+    )  # fmt: skip
+    assert ran.returncode == 78, ran.stdout + ran.stderr
+    assert "YOUTRACK_URL is missing" in ran.stdout + ran.stderr
+    with server.connect(database).cursor() as cursor:
+        cursor.execute("select status from marts.pipeline_status")
+        assert cursor.fetchone() == ("NOK",)
+    written = {
+        path.name for path in (app.with_name("app-local") if prefix else app / ".local").iterdir()
+    }
+    assert {"target", "logs"} <= written, "dbt's folders lie in the volume"
+    assert not list(app.rglob("__pycache__"))
+    assert not list(temporary.iterdir()), "nothing stays in the temporary folder"
+
+
+# --- compose ---
+
+
+def _compose(*names: str) -> dict[str, Any]:
+    """The files merged as compose does it for what these files hold: mappings by key."""
+    merged: dict[str, Any] = {}
+    for name in names:
+        _merge(merged, _yaml(name))
+    return merged
+
+
+def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def test_the_database_is_closed_to_the_world_and_has_no_default_password():
+    database = _compose("compose.yaml")["services"]["leadtime-db"]
+    assert re.fullmatch(r"postgres:18(\.\d+)?-\w+", database["image"])
+    assert database["volumes"] == ["leadtime-db:/var/lib/postgresql"]
+    (port,) = database["ports"]
+    assert port.startswith("127.0.0.1:") and port.endswith(":5432")
+    text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    passwords = re.findall(r"\$\{LEADTIME_DB_PASSWORD[^}]*\}", text)
+    assert len(passwords) == 2
+    assert all(":?" in password for password in passwords), "missing: compose says so and stops"
+    assert "leadtime-db" in database["networks"]["datalens"]["aliases"]
+
+
+def test_the_job_may_write_to_its_volume_only_and_reads_the_checkout_s_definitions():
+    job = _compose("compose.yaml")["services"]["lead-time"]
+    assert job["read_only"] is True
+    assert job["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in job["security_opt"]
+    assert "command" not in job and "entrypoint" not in job, "the image's command is the run"
+    assert job["profiles"], "`up` starts the database only"
+    mounts = dict(volume.split(":", 1) for volume in job["volumes"])
+    assert mounts.pop("lead-time-state") == dict(_last_stage())["VOLUME"]
+    for source, target in mounts.items():
+        assert target == f"/app/{source.removeprefix('../')}:ro"
+        assert (DEPLOY / source).exists()
+    assert set(mounts) == {"../dbt_project.yml", "../dbt_project/seeds"}
+    assert (DEPLOY / job["build"]["context"] / job["build"]["dockerfile"]).samefile(DOCKERFILE)
+
+
+def test_compose_joins_datalens_s_network_and_standalone_makes_one():
+    assert _compose("compose.yaml")["networks"]["datalens"]["external"] is True
+    alone = _compose("compose.yaml", "compose.standalone.yaml")["networks"]["datalens"]
+    assert alone["external"] is False
+    assert "DATALENS_NETWORK" not in alone["name"]
+
+
+def test_the_environment_s_example_names_what_is_read():
+    example = DEPLOY / ".env.example"
+    text = example.read_text(encoding="utf-8")
+    named = set(re.findall(r"^#?([A-Z_]+)=", text, re.M))
+    interpolated = set(
+        re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+    )
+    assert interpolated <= named
+    assert named - interpolated <= {name.upper() for name in Settings.model_fields}
+    assert not any(dotenv_values(example).values()), "an example holds no value"
+    assert _run("git", "check-ignore", "-q", "deploy/.env", cwd=REPOSITORY).returncode == 0
+
+
+# --- schemas ---
+
+
+@pytest.mark.parametrize(
+    ("schema", "file", "more"),
+    [
+        ("vendor.compose-spec", "compose.yaml", ()),
+        ("vendor.compose-spec", "compose.standalone.yaml", ()),
+        ("vendor.github-workflows", "ci/github-nightly.yml", ()),
+        ("vendor.gitlab-ci", "ci/gitlab-ci.yml", ("--data-transform", "gitlab-ci")),
+    ],
+)
+def test_the_file_obeys_its_schema_and_a_slip_does_not(
+    schema: str, file: str, more: tuple[str, ...], tmp_path: Path
+):
+    command = (_tool("check-jsonschema"), "--builtin-schema", schema, *more)
+    checked = _run(*command, DEPLOY / file)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    wrong = tmp_path / "wrong.yml"
+    text = (DEPLOY / file).read_text(encoding="utf-8")
+    wrong.write_text(re.sub(r"^( +)(image|external|runs-on):.*", r"\1\2: [1]", text, flags=re.M))
+    assert wrong.read_text() != text
+    assert _run(*command, wrong).returncode == 1
+
+
+def test_the_cronjob_obeys_the_schema_of_kubernetes():
+    checked = _run(_tool("kubernetes-validate"), "--strict", DEPLOY / "kubernetes" / "cronjob.yaml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_cronjob_may_do_no_more_than_the_container():
+    spec = _yaml("kubernetes", "cronjob.yaml")["spec"]
+    assert spec["concurrencyPolicy"] == "Forbid"
+    pod = spec["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    user = f"{pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}"
+    assert user == dict(_last_stage())["USER"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "command" not in container and "args" not in container
+    assert list(container["envFrom"][0]) == ["secretRef"]
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounts == {dict(_last_stage())["VOLUME"], "/tmp"}  # noqa: S108
+
+
+# --- schedules ---
+
+
+def _crontab() -> list[tuple[str, str, str]]:
+    """(schedule, user, command) of each active line of the file for /etc/cron.d."""
+    text = (DEPLOY / "cron" / "lead-time").read_text(encoding="utf-8")
+    assert text.endswith("\n"), "cron ignores a last line without an end"
+    jobs = []
+    for line in text.splitlines():
+        if line and not line.startswith("#") and not re.match(r"[A-Z_]+=", line):
+            *schedule, user, command = line.split(maxsplit=6)
+            jobs.append((" ".join(schedule), user, command))
+    return jobs
+
+
+def _nights(schedule: str, count: int = 12) -> list[datetime]:
+    assert croniter.is_valid(schedule)
+    begin = datetime(2026, 6, 5, 12, tzinfo=timezone.utc)  # a Friday
+    moments = croniter(schedule, begin)
+    return [moments.get_next(datetime) for _ in range(count)]
+
+
+def test_every_schedule_means_the_same_nights():
+    ((schedule, _, _),) = _crontab()
+    assert schedule == "0 23 * * 1-5"
+    nights = _nights(schedule)
+    assert {night.weekday() for night in nights} == {0, 1, 2, 3, 4}
+    kubernetes = _yaml("kubernetes", "cronjob.yaml")["spec"]["schedule"]
+    # YAML 1.1 reads the key `on` as true
+    github = _yaml("ci", "github-nightly.yml")[True]["schedule"][0]["cron"]
+    gitlab = re.search(
+        r"a schedule `([^`]+)`", (DEPLOY / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
+    ).group(1)
+    for other in (kubernetes, github, gitlab):
+        assert _nights(other) == nights
+
+
+def test_the_timer_means_the_same_nights():
+    calendar = re.search(r"^OnCalendar=(.+)$", TIMER.read_text(encoding="utf-8"), re.M).group(1)
+    nights = _nights(_crontab()[0][0])
+    shown = _run(
+        _tool("systemd-analyze"), "calendar", f"--iterations={len(nights)}",
+        f"--base-time={nights[0] - timedelta(hours=1):%Y-%m-%d %H:%M:%S UTC}", f"{calendar} UTC",
+        env={**os.environ, "TZ": "UTC"},
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    moments = re.findall(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", shown.stdout)
+    assert moments == [f"{night:%Y-%m-%d %H:%M:%S}" for night in nights]
+
+
+def test_every_schedule_calls_the_one_command():
+    ((_, user, command),) = _crontab()
+    assert user == "lead-time"
+    assert ONE_COMMAND in command and "%" not in command, "cron reads % as a line's end"
+    assert re.search(rf"^ExecStart=/\S+{ONE_COMMAND}$", SERVICE.read_text(encoding="utf-8"), re.M)
+    steps = _yaml("ci", "github-nightly.yml")["jobs"]["run"]["steps"]
+    assert [step for step in steps if step.get("run", "").endswith(ONE_COMMAND)]
+    assert f".venv/bin/{ONE_COMMAND}" in _yaml("ci", "gitlab-ci.yml")["lead-time"]["script"]
+
+
+def _units_in(folder: Path) -> list[Path]:
+    """The units with their paths moved into `folder`, where the programs they name exist."""
+    root = folder / "lead-time"
+    (root / ".venv" / "bin").mkdir(parents=True)
+    (root / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    copies = []
+    for unit in (SERVICE, TIMER):
+        copies.append(folder / unit.name)
+        text = unit.read_text(encoding="utf-8").replace("/opt/lead-time", str(root))
+        copies[-1].write_text(text, encoding="utf-8")
+    return copies
+
+
+def test_systemd_understands_the_units_and_not_a_broken_one(tmp_path: Path):
+    analyze = _tool("systemd-analyze")
+    service, timer = _units_in(tmp_path)
+    verified = _run(analyze, "verify", service, timer)
+    assert (verified.returncode, verified.stderr.strip()) == (0, "")
+    service.write_text(service.read_text().replace("MemoryMax=2G", "MemoryMax=lots"))
+    assert "Invalid memory limit" in _run(analyze, "verify", service).stderr
+
+
+def test_the_service_is_hardened_by_systemd_s_own_judgement(tmp_path: Path):
+    service, timer = _units_in(tmp_path)
+    lines = service.read_text(encoding="utf-8").splitlines()
+    wanted = {"NoNewPrivileges=yes", "PrivateTmp=yes", "ProtectSystem=strict", "Type=oneshot"}
+    assert wanted <= set(lines)
+    assert any(line.startswith("MemoryMax=") for line in lines)
+    assert "Persistent=true" in timer.read_text(encoding="utf-8")
+    # 2.0 of 10; 9.6 without the hardening
+    judged = _run(_tool("systemd-analyze"), "security", "--offline=true", "--threshold=20", service)
+    if "unrecognized option" in judged.stderr:
+        pytest.skip("this systemd judges running units only")
+    assert judged.returncode == 0, judged.stdout[-400:] + judged.stderr
+
+
+def test_logrotate_understands_its_file(tmp_path: Path):
+    logrotate = _tool("logrotate")
+    text = (DEPLOY / "cron" / "lead-time.logrotate").read_text(encoding="utf-8")
+    # its user is made at installation
+    text = re.sub(r"^ +(su|create .*) lead-time.*\n", "", text, flags=re.M)
+    config = tmp_path / "lead-time"
+    config.write_text(text.replace("/var/log/lead-time", str(tmp_path)), encoding="utf-8")
+    config.chmod(0o644)
+    read = _run(logrotate, "--debug", "--state", tmp_path / "state", config)
+    assert read.returncode == 0 and "error:" not in read.stderr, read.stderr
+
+
+# --- CI ---
+
+
+def test_github_gets_its_secrets_from_the_store_and_few_rights():
+    workflow = _yaml("ci", "github-nightly.yml")
+    assert workflow["permissions"] == {}
+    assert workflow["concurrency"] == {"group": "lead-time", "cancel-in-progress": False}
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            for name, value in step.get("env", {}).items():
+                assert re.fullmatch(r"\$\{\{ secrets\.\w+( \|\| '5432')? \}\}", value), name
+            assert "secrets." not in step.get("run", ""), "a secret in a command is in the log"
+    uploads = [
+        step for step in workflow["jobs"]["run"]["steps"] if "upload" in step.get("uses", "")
+    ]
+    report, site = uploads
+    assert "repository.private" in report["if"] and "LEADTIME_REPORT" in report["if"]
+    assert report["with"]["path"] == "report.html"
+    assert site["with"]["path"] == "site"
+
+
+def test_gitlab_publishes_the_lineage_only_and_keeps_the_report_to_developers():
+    jobs = _yaml("ci", "gitlab-ci.yml")
+    assert jobs["lead-time"]["resource_group"] == "lead-time"
+    assert jobs["lead-time"]["artifacts"]["access"] == "developer"
+    (kept,) = (line for line in jobs["lead-time"]["script"] if "report.html" in line)
+    assert kept.startswith('if [ "$LEADTIME_REPORT" = true ]')
+    assert jobs["pages"]["script"] == ["mv site public"]
+    assert jobs["pages"]["artifacts"]["paths"] == ["public"]
+
+
+# --- the pages ---
+
+
+@pytest.mark.parametrize("page", ["operations", "backup", "moving-in", "install-workflow-rule"])
+def test_the_page_names_files_that_exist(page: str):
+    text = (REPOSITORY / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"\b(?:deploy|youtrack|dbt_project|docs)/[\w./-]*\w", text))
+    links = {f"docs/{link}" for link in re.findall(r"\]\((?!http)([^)#]+)", text)}
+    written_by_the_reader = {"deploy/.env"}
+    missing = (path for path in paths | links if not (REPOSITORY / path).exists())
+    assert set(missing) <= written_by_the_reader

@@ -1,0 +1,470 @@
+"""A run as its user meets it: the command, its exit code, what it leaves in the database."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from conftest import Project, TestServer, clean_environment, fresh_database, source_environment
+
+from demo.server import Server, start
+from extract.record import LOCK_KEY
+
+MARTS = (
+    "fct_issues",
+    "agg_lead_time_spectrum",
+    "agg_lead_time_percentiles",
+    "dim_sprints",
+    "fct_sprint_issues",
+    "agg_sprint_throughput",
+    "fct_state_intervals",
+)
+FROZEN = "{as_of: 2026-06-17T12:00:00+00:00}"
+
+
+@pytest.fixture(scope="session")
+def published(
+    server: TestServer, project: Project, youtrack: Server
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """A database after one good run, and the environment of that run."""
+    for name in fresh_database(server):
+        environment = {**server.environment(name), **source_environment(youtrack)}
+        completed = project.run("run", "--vars", FROZEN, environment=environment)
+        assert completed.returncode == 0, completed.stderr[-3000:]
+        yield name, environment
+
+
+def fingerprint(server: TestServer, database: str) -> dict[str, str]:
+    """What the marts hold, a digest each."""
+    connection = server.connect(database)
+    with connection.cursor() as cursor:
+        digests = {}
+        for mart in MARTS:
+            cursor.execute(
+                f"select md5(string_agg(m::text, ',' order by m::text)) from marts.{mart} as m"
+            )
+            digests[mart] = cursor.fetchone()[0]
+    connection.close()
+    return digests
+
+
+def value(server: TestServer, database: str, query: str, user: str | None = None):
+    """One value."""
+    connection = server.connect(database, user)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            row = cursor.fetchone()
+            return row[0] if row else None
+    finally:
+        connection.close()
+
+
+LAST_RUN = "select {} from ops.pipeline_runs order by started_at desc limit 1"
+
+
+def test_a_good_run_is_recorded_and_published(
+    server: TestServer, published: tuple[str, dict[str, str]]
+) -> None:
+    database, _ = published
+    assert value(server, database, LAST_RUN.format("status")) == "OK"
+    assert value(server, database, LAST_RUN.format("tests_failed")) == 0
+    assert value(server, database, LAST_RUN.format("models_built")) > 20
+    assert value(server, database, "select status from marts.pipeline_status") == "OK"
+    assert value(server, database, "select count(*) from marts.fct_issues") == 400
+    assert value(server, database, "select to_regnamespace('marts_next') is null")
+
+
+def test_the_demo_runs_with_nothing_configured_and_says_so(project: Project) -> None:
+    completed = project.run("run")
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    assert completed.stderr.startswith("This is simulated data")
+    assert completed.stdout.rstrip().splitlines()[-1].startswith("OK in ")
+    assert "Lead-time spectrum" in completed.stdout
+    answer = subprocess.run(
+        ["make", "-s", "psql", 'SQL=select 1 as "o\'ne"'],
+        cwd=project.root,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (answer.stdout, answer.stderr) == ("1\n", "")
+    status = project.run("status")
+    assert status.returncode == 0
+    assert status.stdout.startswith("OK\n")
+
+
+SECRET = "perm:c2VjcmV0.token-that-must-not-be-seen"
+
+BAD_INPUT = {
+    "no address while a database is given": (
+        {"YOUTRACK_URL": ""},
+        78,
+        r"YOUTRACK_URL is missing",
+    ),
+    "no token": ({"YOUTRACK_TOKEN": ""}, 78, r"YOUTRACK_TOKEN is missing"),
+    "an address without scheme": (
+        {"YOUTRACK_URL": "youtrack.example.com"},
+        78,
+        r"YOUTRACK_URL: an address starts with https://",
+    ),
+    "a path that YouTrack answers with its HTML page": (
+        {"YOUTRACK_URL": "{url}/hub/somewhere"},
+        3,
+        r"YOUTRACK_URL",
+    ),
+    "a host that does not answer": (
+        {"YOUTRACK_URL": "http://127.0.0.1:9"},
+        3,
+        r"127\.0\.0\.1:9.*(refused|reach)",
+    ),
+    "a wrong token": ({"YOUTRACK_TOKEN": SECRET}, 3, r"YOUTRACK_TOKEN"),
+    "a project that does not exist": (
+        {"YOUTRACK_PROJECTS": "NOSUCH"},
+        78,
+        r"YOUTRACK_PROJECTS.*NOSUCH",
+    ),
+    "a number that is none": (
+        {"YOUTRACK_PARALLEL_REQUESTS": "many"},
+        78,
+        r"YOUTRACK_PARALLEL_REQUESTS",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_named_recorded_and_loses_nothing(
+    case: str,
+    server: TestServer,
+    project: Project,
+    youtrack: Server,
+    published: tuple[str, dict[str, str]],
+) -> None:
+    changes, code, message = BAD_INPUT[case]
+    database, environment = published
+    before = fingerprint(server, database)
+    changed = {name: text.replace("{url}", youtrack.url) for name, text in changes.items()}
+    completed = project.run("run", environment={**environment, **changed})
+    assert completed.returncode == code, completed.stderr[-2000:]
+    assert re.search(message, completed.stderr), completed.stderr[-2000:]
+    assert "Traceback" not in completed.stderr
+    assert value(server, database, LAST_RUN.format("status")) == "NOK"
+    assert re.search(message, value(server, database, LAST_RUN.format("error")))
+    assert value(server, database, "select status from marts.pipeline_status") == "NOK"
+    assert fingerprint(server, database) == before
+    assert_secret_is_nowhere(SECRET, completed, server, database, project)
+
+
+def assert_secret_is_nowhere(
+    secret: str,
+    completed: subprocess.CompletedProcess[str],
+    server: TestServer,
+    database: str,
+    project: Project,
+) -> None:
+    """Not printed, not recorded, not in any file that the run wrote."""
+    assert secret not in completed.stdout + completed.stderr
+    log = value(server, database, LAST_RUN.format("coalesce(log, '') || coalesce(error, '')"))
+    assert secret not in log
+    for folder in (".local/dlt", ".local/dbt", "logs", "target"):
+        for path in (project.root / folder).rglob("*"):
+            if path.is_file():
+                assert secret.encode() not in path.read_bytes(), path
+
+
+def test_a_guest_is_refused(
+    server: TestServer,
+    project: Project,
+    youtrack: Server,
+    published: tuple[str, dict[str, str]],
+) -> None:
+    _, environment = published
+    youtrack.is_guest = True
+    try:
+        completed = project.run("run", environment=environment)
+    finally:
+        youtrack.is_guest = False
+    assert completed.returncode == 78
+    assert re.search(r"guest", completed.stderr)
+
+
+def test_another_youtrack_over_existing_data_is_refused(
+    server: TestServer,
+    project: Project,
+    youtrack: Server,
+    published: tuple[str, dict[str, str]],
+) -> None:
+    database, environment = published
+    before = fingerprint(server, database)
+    loaded = value(server, database, "select max(loaded_at) from raw.issues")
+    with start(youtrack.company) as other:
+        completed = project.run("run", environment={**environment, **source_environment(other)})
+    assert completed.returncode == 78, completed.stderr[-2000:]
+    assert re.search(r"YOUTRACK_URL", completed.stderr)
+    assert fingerprint(server, database) == before
+    assert value(server, database, "select max(loaded_at) from raw.issues") == loaded
+
+
+def test_a_field_name_that_somebody_set_and_no_project_has_stops_the_build(
+    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    database, environment = published
+    before = fingerprint(server, database)
+    completed = project.run("build", "--vars", "{team_field: Squad}", environment=environment)
+    assert completed.returncode == 1
+    assert re.search(r"Squad.*Team", completed.stderr), completed.stderr[-2000:]
+    assert value(server, database, "select status from marts.pipeline_status") == "NOK"
+    assert fingerprint(server, database) == before
+
+
+def test_vars_that_are_no_mapping_are_a_usage_error(project: Project) -> None:
+    completed = project.run("build", "--vars", "just words")
+    assert completed.returncode == 2
+    assert "VARS" in completed.stderr
+
+
+def test_a_second_run_leaves_at_once_with_its_own_code(
+    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    database, environment = published
+    runs = value(server, database, "select count(*) from ops.pipeline_runs")
+    holder = server.connect(database)
+    with holder.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(%s)", (LOCK_KEY,))
+    completed = project.run("run", environment=environment)
+    holder.close()
+    assert completed.returncode == 75
+    assert value(server, database, "select count(*) from ops.pipeline_runs") == runs
+
+
+def test_a_database_that_is_down_is_named(project: Project, youtrack: Server) -> None:
+    environment = {"PGHOST": "127.0.0.1", "PGPORT": "9", **source_environment(youtrack)}
+    completed = project.run("run", environment=environment)
+    assert completed.returncode == 4
+    assert re.search(r"PGHOST and PGPORT", completed.stderr)
+
+
+def test_a_refused_password_is_named_and_not_shown(
+    server: TestServer, project: Project, youtrack: Server, database: str
+) -> None:
+    require_password(server, "with_password", "right")
+    environment = {
+        **server.environment(database),
+        **source_environment(youtrack),
+        "PGUSER": "with_password",
+        "PGPASSWORD": "wr0ng-Pa55word",
+    }
+    completed = project.run("run", environment=environment)
+    assert completed.returncode == 4
+    assert re.search(r"PGUSER and PGPASSWORD", completed.stderr)
+    assert "wr0ng-Pa55word" not in completed.stdout + completed.stderr
+
+
+def require_password(server: TestServer, role: str, password: str) -> None:
+    """Make the test server ask this role, and no other, for a password."""
+    connection = server.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(f"drop role if exists {role}")
+        cursor.execute(f"create role {role} login password '{password}'")
+        cursor.execute("show hba_file")
+        hba = Path(cursor.fetchone()[0])
+        rules = hba.read_text()
+        rule = f"local all {role} scram-sha-256\n"
+        if rule not in rules:
+            hba.write_text(rule + rules)
+        cursor.execute("select pg_reload_conf()")
+    connection.close()
+
+
+def test_a_role_that_may_not_create_schemas_is_told_what_to_ask_for(
+    server: TestServer, project: Project, youtrack: Server, database: str
+) -> None:
+    connection = server.connect()
+    with connection.cursor() as cursor:
+        cursor.execute("drop role if exists without_rights")
+        cursor.execute("create role without_rights login")
+    connection.close()
+    environment = {
+        **server.environment(database),
+        **source_environment(youtrack),
+        "PGUSER": "without_rights",
+    }
+    completed = project.run("run", environment=environment)
+    assert completed.returncode == 4
+    assert f'grant create on database "{database}" to "without_rights"' in completed.stderr
+
+
+def test_a_run_that_was_killed_reads_nok(
+    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    database, environment = published
+    process = subprocess.Popen(
+        ["python", "-m", "extract", "build"],
+        executable=str(project.root / ".venv" / "bin" / "python"),
+        cwd=project.root,
+        env=clean_environment(environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    query = "select status = 'RUNNING' from marts.pipeline_status"
+    try:
+        while not value(server, database, query):
+            assert process.poll() is None
+        process.kill()
+    finally:
+        process.wait()
+    status = "select status || ': ' || error from marts.pipeline_status"
+    assert re.match(r"NOK: .*died", value(server, database, status))
+    completed = project.run("build", "--vars", FROZEN, environment=environment)
+    assert completed.returncode == 0
+    assert value(server, database, "select status from marts.pipeline_status") == "OK"
+
+
+def test_the_time_limit_ends_the_run_as_nok_and_leaves_no_session(
+    server: TestServer, project: Project, youtrack: Server, database: str
+) -> None:
+    environment = {
+        **server.environment(database),
+        **source_environment(youtrack),
+        "RUN_TIMEOUT_MINUTES": "0.02",
+    }
+    completed = project.run("run", environment=environment)
+    assert completed.returncode == 1
+    assert "RUN_TIMEOUT_MINUTES" in completed.stderr
+    assert "RUN_TIMEOUT_MINUTES" in value(server, database, LAST_RUN.format("error"))
+    sessions = "select count(*) from pg_stat_activity where application_name like 'lead-time %'"
+    assert value(server, database, sessions) == 0
+
+
+def test_the_reader_reads_the_marts_and_reaches_nothing_else(
+    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    database, environment = published
+    reader = "datalens_reader"
+    for _ in range(2):  # rights must outlive a rebuild
+        for mart in (*MARTS, "pipeline_status"):
+            assert value(server, database, f"select count(*) from marts.{mart}", reader) is not None
+        assert project.run("build", "--vars", FROZEN, environment=environment).returncode == 0
+    query = """
+        select string_agg(distinct table_schema, ',')
+        from information_schema.role_table_grants
+        where grantee = 'datalens_reader'
+    """
+    assert value(server, database, query) == "marts"
+    for forbidden in (
+        "select 1 from raw.issues",
+        "select 1 from ops.pipeline_runs",
+        "select 1 from staging.stg_youtrack__issues",
+        "create table marts.mine (id int)",
+        "create schema mine",
+    ):
+        with pytest.raises((psycopg2.errors.InsufficientPrivilege,
+                            psycopg2.errors.ReadOnlySqlTransaction)):  # fmt: skip
+            value(server, database, forbidden, reader)
+    assert value(server, database, "show timezone", reader) == "UTC"
+    assert value(server, database, "show default_transaction_read_only", reader) == "on"
+    assert value(server, database, "show statement_timeout", reader) not in ("0", None)
+
+
+def test_a_view_hung_on_a_mart_is_kept_with_its_rights(
+    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    database, environment = published
+    connection = server.connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute("create schema if not exists analyst")
+        cursor.execute(
+            "create or replace view analyst.done as "
+            "select team, count(*) as n from marts.fct_issues where is_done group by team"
+        )
+        cursor.execute("create or replace view analyst.top as select * from analyst.done limit 1")
+        cursor.execute("select sum(n) from analyst.done")
+        before = cursor.fetchone()[0]
+        completed = project.run("build", "--vars", FROZEN, environment=environment)
+        assert completed.returncode == 0, completed.stderr[-2000:]
+        assert "analyst.done" in completed.stderr
+        cursor.execute("select sum(n) from analyst.done")
+        assert cursor.fetchone()[0] == before
+        cursor.execute("select count(*) from analyst.top")
+        assert cursor.fetchone()[0] == 1
+        cursor.execute("drop schema analyst cascade")
+    connection.close()
+
+
+def test_a_materialized_view_on_a_mart_stops_the_publishing(
+    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    database, environment = published
+    connection = server.connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute("create schema analyst")
+        cursor.execute("create materialized view analyst.frozen as table marts.dim_sprints")
+        try:
+            completed = project.run("build", "--vars", FROZEN, environment=environment)
+            assert completed.returncode == 4
+            assert "analyst.frozen" in completed.stderr
+            cursor.execute("select count(*) from analyst.frozen")
+        finally:
+            cursor.execute("drop schema analyst cascade")
+    connection.close()
+
+
+def test_an_open_query_of_a_dashboard_is_never_waited_for(
+    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    database, environment = published
+    dashboard = server.connect(database, "datalens_reader")
+    dashboard.autocommit = False
+    with dashboard.cursor() as cursor:
+        cursor.execute("select count(*) from marts.fct_issues")  # holds its lock until the end
+        completed = project.run("build", "--vars", FROZEN, environment=environment)
+        assert completed.returncode == 0, completed.stderr[-2000:]
+        cursor.execute("select 1")
+    dashboard.close()
+    retired = "select count(*) from pg_namespace where nspname like 'marts_retired%'"
+    assert value(server, database, retired) == 1
+    assert project.run("build", "--vars", FROZEN, environment=environment).returncode == 0
+    assert value(server, database, retired) == 0
+
+
+def test_other_schemas_of_an_existing_database_are_not_touched(
+    server: TestServer, published: tuple[str, dict[str, str]]
+) -> None:
+    database, _ = published
+    query = """
+        select string_agg(nspname, ',' order by nspname)
+        from pg_namespace
+        where nspname !~ '^pg_' and nspname <> 'information_schema'
+    """
+    ours = "intermediate,marts,ops,public,raw,raw_staging,seeds,staging"
+    assert set(value(server, database, query).split(",")) <= set(ours.split(","))
+    in_public = "select count(*) from pg_class where relnamespace = 'public'::regnamespace"
+    assert value(server, database, in_public) == 0
+
+
+def test_env_file_that_others_can_read_draws_a_warning(project: Project, youtrack: Server) -> None:
+    env_file = project.root / ".env"
+    env_file.write_text("PGHOST=127.0.0.1\nPGPORT='9' # quoted, with a comment\n")
+    env_file.chmod(0o644)
+    try:
+        completed = project.run("run", environment=source_environment(youtrack))
+    finally:
+        env_file.unlink()
+    assert completed.returncode == 4
+    assert "chmod 600 .env" in completed.stderr
+    assert "port 9" in completed.stderr
+
+
+def test_variables_without_a_server_are_named_as_ignored(project: Project) -> None:
+    completed = project.run("build", environment={"PGUSER": "someone", "PGDATABASE": "elsewhere"})
+    assert "PGUSER is ignored" in completed.stderr
+    assert "PGDATABASE is ignored" in completed.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_nothing_of_the_run_is_world_readable(project: Project) -> None:
+    assert (project.root / ".local" / "postgres").stat().st_mode & 0o077 == 0

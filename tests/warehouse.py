@@ -1,0 +1,69 @@
+"""dbt over raw rows that a test has made, and the marts held against the reference."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from conftest import REPOSITORY, TestServer
+from histories import write_raw, write_seeds
+from reference import KEYS, Definitions, compare, compute, read_marts, read_raw
+
+from extract.record import _TABLE as RUNS_TABLE
+
+
+class Warehouse:
+    """A database in which dbt builds the marts, in this process."""
+
+    def __init__(self, server: TestServer, database: str, folder: Path) -> None:
+        self.connection = server.connect(database)
+        self._environment = server.environment(database)
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        profile = (REPOSITORY / "profiles.example.yml").read_text(encoding="utf-8")
+        (folder / "profiles.yml").write_text(profile, encoding="utf-8")
+        with self.connection.cursor() as cursor:
+            cursor.execute("create schema if not exists ops")
+            cursor.execute(RUNS_TABLE)
+
+    def dbt(self, *arguments: str, variables: Mapping[str, object] | None = None) -> None:
+        """Run a dbt command; an assertion fails with dbt's own words."""
+        from dbt.cli.main import dbtRunner
+
+        os.environ.update(self._environment)
+        words: list[str] = []
+        runner = dbtRunner(
+            callbacks=[lambda event: words.append(event.info.msg) if event.info.level == "error"
+                       else None]
+        )  # fmt: skip
+        outcome = runner.invoke(
+            [
+                *arguments,
+                "--project-dir", str(REPOSITORY), "--profiles-dir", str(self._folder),
+                "--target-path", str(self._folder / "target"),
+                "--log-path", str(self._folder / "logs"),
+                "--log-level", "none",
+                "--vars", json.dumps(dict(variables or {}), default=str),
+            ]  # fmt: skip
+        )
+        assert outcome.success, "\n".join(words[-30:]) or str(outcome.exception)
+
+    def build_models(self, variables: Mapping[str, object], as_of: datetime) -> None:
+        """The models alone: their data tests judge real trackers, not drawn ones."""
+        self.dbt("run", variables={**variables, "as_of": as_of.isoformat()})
+
+    def differences(self, definitions: Definitions, as_of: datetime) -> list[str]:
+        """Where the marts differ from the reference, cell by cell."""
+        wanted = compute(read_raw(self.connection), definitions, as_of)
+        actual = read_marts(self.connection)
+        return [
+            f"{mart}: {difference}"
+            for mart, key in KEYS.items()
+            for difference in compare(wanted[mart], actual[mart], key)
+        ]
+
+    def load(self, drawn) -> None:
+        """Replace raw and the seeds by what `histories.draw` has drawn."""
+        write_raw(self.connection, drawn.raw)
+        write_seeds(self.connection, drawn.seeds)
