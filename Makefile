@@ -14,7 +14,7 @@ export SQL
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run extract build status psql docs test lint lock stop clean clean-data
+.PHONY: help run extract build status psql docs test test-long lint lock stop clean clean-data
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -39,6 +39,9 @@ docs: $(VENV)/.installed ## what every table and column means, with lineage, on 
 
 test: $(VENV)/.installed-dev ## the whole test suite
 	@$(IN_VENV) -m pytest $(ARGS)
+
+test-long: $(VENV)/.installed-dev ## many draws of what the suite draws a few times (an hour)
+	@$(IN_VENV) -m pytest -m long $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff, sqlfluff and yamllint
 	@$(IN_VENV) -m ruff check .

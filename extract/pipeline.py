@@ -20,7 +20,6 @@ from pathlib import Path
 import psycopg2
 
 from extract.errors import DatabaseError
-from extract.warehouse import Warehouse
 from extract.youtrack import catalogue, census
 from extract.youtrack.address import identity, is_unprotected, normalise_url
 from extract.youtrack.ahead import Ahead
@@ -31,6 +30,7 @@ from extract.youtrack.findings import Findings
 from extract.youtrack.journal import Journal
 from extract.youtrack.reader import Reader
 from extract.youtrack.reconcile import reconcile
+from extract.youtrack.warehouse import Warehouse
 from extract.youtrack.work import Scope, Work
 
 __all__ = ["LoadReport", "Patience", "Source", "load", "normalise_url"]
@@ -121,7 +121,6 @@ def _load(
     journal = work.journal
     if not journal.has_tables():
         warehouse.create_tables()
-        journal.add_indexes()
     scope, tables = catalogue.read_projects(work, projects)
     tables |= catalogue.read_users(work)
     tables |= catalogue.read_work_time(work)

@@ -36,7 +36,7 @@ def _clean_environment() -> None:
 
 
 @dataclass(frozen=True)
-class TestServer:
+class PostgresServer:
     """A PostgreSQL of this test session."""
 
     host: str
@@ -62,20 +62,20 @@ class TestServer:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """An embedded PostgreSQL that lives as long as the test session."""
     data = tmp_path_factory.mktemp("postgres") / "data"
-    yield TestServer(host=str(embedded.start(data)))
+    yield PostgresServer(host=str(embedded.start(data)))
     embedded.stop(data)
 
 
 @pytest.fixture
-def database(server: TestServer) -> Iterator[str]:
+def database(server: PostgresServer) -> Iterator[str]:
     """The name of a fresh, empty database."""
     yield from fresh_database(server)
 
 
-def fresh_database(server: TestServer) -> Iterator[str]:
+def fresh_database(server: PostgresServer) -> Iterator[str]:
     """Create a database, yield its name, drop it."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     identifier = sql.Identifier(name)
@@ -142,8 +142,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     embedded.stop(copy.root / ".local" / "postgres")
 
 
-# Midday, so that no test depends on the hour it runs at.
-NOW = "2026-06-17T12:00:00+00:00"
+# One "now" for every run over the small company, so that its marts can be compared.
+FROZEN = "{as_of: 2026-06-17T12:00:00+00:00}"
 
 
 @pytest.fixture(scope="session")
@@ -156,3 +156,21 @@ def youtrack() -> Iterator[Server]:
 def source_environment(youtrack: Server) -> dict[str, str]:
     """The settings that make this the YouTrack of a run."""
     return {"YOUTRACK_URL": youtrack.url, "YOUTRACK_TOKEN": youtrack.token}
+
+
+@pytest.fixture(scope="session")
+def published(
+    server: PostgresServer, project: Project, youtrack: Server
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """A database after one good run over the small company, and the environment of that run."""
+    for name in fresh_database(server):
+        environment = {**server.environment(name), **source_environment(youtrack)}
+        completed = project.run("run", "--vars", FROZEN, environment=environment)
+        assert completed.returncode == 0, completed.stderr[-3000:]
+        yield name, environment
+
+
+@pytest.fixture(scope="session")
+def demo_run(project: Project) -> subprocess.CompletedProcess[str]:
+    """What `make run` does on a fresh clone: the demo company in the embedded PostgreSQL."""
+    return project.run("run")

@@ -3,12 +3,11 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
-from conftest import Project, TestServer, clean_environment, fresh_database, source_environment
+from conftest import FROZEN, PostgresServer, Project, clean_environment, source_environment
 
 from demo.server import Server, start
 from extract.record import LOCK_KEY
@@ -22,22 +21,9 @@ MARTS = (
     "agg_sprint_throughput",
     "fct_state_intervals",
 )
-FROZEN = "{as_of: 2026-06-17T12:00:00+00:00}"
 
 
-@pytest.fixture(scope="session")
-def published(
-    server: TestServer, project: Project, youtrack: Server
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """A database after one good run, and the environment of that run."""
-    for name in fresh_database(server):
-        environment = {**server.environment(name), **source_environment(youtrack)}
-        completed = project.run("run", "--vars", FROZEN, environment=environment)
-        assert completed.returncode == 0, completed.stderr[-3000:]
-        yield name, environment
-
-
-def fingerprint(server: TestServer, database: str) -> dict[str, str]:
+def fingerprint(server: PostgresServer, database: str) -> dict[str, str]:
     """What the marts hold, a digest each."""
     connection = server.connect(database)
     with connection.cursor() as cursor:
@@ -51,7 +37,7 @@ def fingerprint(server: TestServer, database: str) -> dict[str, str]:
     return digests
 
 
-def value(server: TestServer, database: str, query: str, user: str | None = None):
+def value(server: PostgresServer, database: str, query: str, user: str | None = None):
     """One value."""
     connection = server.connect(database, user)
     try:
@@ -67,7 +53,7 @@ LAST_RUN = "select {} from ops.pipeline_runs order by started_at desc limit 1"
 
 
 def test_a_good_run_is_recorded_and_published(
-    server: TestServer, published: tuple[str, dict[str, str]]
+    server: PostgresServer, published: tuple[str, dict[str, str]]
 ) -> None:
     database, _ = published
     assert value(server, database, LAST_RUN.format("status")) == "OK"
@@ -78,12 +64,14 @@ def test_a_good_run_is_recorded_and_published(
     assert value(server, database, "select to_regnamespace('marts_next') is null")
 
 
-def test_the_demo_runs_with_nothing_configured_and_says_so(project: Project) -> None:
-    completed = project.run("run")
-    assert completed.returncode == 0, completed.stderr[-3000:]
-    assert completed.stderr.startswith("This is simulated data")
-    assert completed.stdout.rstrip().splitlines()[-1].startswith("OK in ")
-    assert "Lead-time spectrum" in completed.stdout
+def test_the_demo_runs_with_nothing_configured_and_says_so(
+    project: Project, demo_run: subprocess.CompletedProcess[str]
+) -> None:
+    assert demo_run.returncode == 0, demo_run.stderr[-3000:]
+    assert demo_run.stderr.startswith("This is simulated data")
+    assert demo_run.stdout.rstrip().splitlines()[-1].startswith("OK in ")
+    assert "Lead-time spectrum" in demo_run.stdout
+    assert "Last closed sprint of each team" in demo_run.stdout
     answer = subprocess.run(
         ["make", "-s", "psql", 'SQL=select 1 as "o\'ne"'],
         cwd=project.root,
@@ -112,16 +100,6 @@ BAD_INPUT = {
         78,
         r"YOUTRACK_URL: an address starts with https://",
     ),
-    "a path that YouTrack answers with its HTML page": (
-        {"YOUTRACK_URL": "{url}/hub/somewhere"},
-        3,
-        r"YOUTRACK_URL",
-    ),
-    "a host that does not answer": (
-        {"YOUTRACK_URL": "http://127.0.0.1:9"},
-        3,
-        r"127\.0\.0\.1:9.*(refused|reach)",
-    ),
     "a wrong token": ({"YOUTRACK_TOKEN": SECRET}, 3, r"YOUTRACK_TOKEN"),
     "a project that does not exist": (
         {"YOUTRACK_PROJECTS": "NOSUCH"},
@@ -139,7 +117,7 @@ BAD_INPUT = {
 @pytest.mark.parametrize("case", BAD_INPUT)
 def test_bad_input_is_named_recorded_and_loses_nothing(
     case: str,
-    server: TestServer,
+    server: PostgresServer,
     project: Project,
     youtrack: Server,
     published: tuple[str, dict[str, str]],
@@ -162,7 +140,7 @@ def test_bad_input_is_named_recorded_and_loses_nothing(
 def assert_secret_is_nowhere(
     secret: str,
     completed: subprocess.CompletedProcess[str],
-    server: TestServer,
+    server: PostgresServer,
     database: str,
     project: Project,
 ) -> None:
@@ -176,8 +154,34 @@ def assert_secret_is_nowhere(
                 assert secret.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        pytest.param("{url}/hub/somewhere", r"YOUTRACK_URL", id="a path with an HTML page"),
+        pytest.param("http://127.0.0.1:9", r"127\.0\.0\.1:9", id="a host that does not answer"),
+    ],
+)
+def test_an_address_without_an_api_behind_it_is_named(
+    url: str,
+    message: str,
+    server: PostgresServer,
+    project: Project,
+    youtrack: Server,
+    database: str,
+) -> None:
+    environment = {
+        **server.environment(database),
+        **source_environment(youtrack),
+        "YOUTRACK_URL": url.format(url=youtrack.url),
+    }
+    completed = project.run("run", environment=environment)
+    assert completed.returncode == 3, completed.stderr[-2000:]
+    assert re.search(message, completed.stderr)
+    assert value(server, database, LAST_RUN.format("status")) == "NOK"
+
+
 def test_a_guest_is_refused(
-    server: TestServer,
+    server: PostgresServer,
     project: Project,
     youtrack: Server,
     published: tuple[str, dict[str, str]],
@@ -193,7 +197,7 @@ def test_a_guest_is_refused(
 
 
 def test_another_youtrack_over_existing_data_is_refused(
-    server: TestServer,
+    server: PostgresServer,
     project: Project,
     youtrack: Server,
     published: tuple[str, dict[str, str]],
@@ -201,7 +205,7 @@ def test_another_youtrack_over_existing_data_is_refused(
     database, environment = published
     before = fingerprint(server, database)
     loaded = value(server, database, "select max(loaded_at) from raw.issues")
-    with start(youtrack.company) as other:
+    with start(youtrack.tracker) as other:
         completed = project.run("run", environment={**environment, **source_environment(other)})
     assert completed.returncode == 78, completed.stderr[-2000:]
     assert re.search(r"YOUTRACK_URL", completed.stderr)
@@ -210,7 +214,7 @@ def test_another_youtrack_over_existing_data_is_refused(
 
 
 def test_a_field_name_that_somebody_set_and_no_project_has_stops_the_build(
-    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+    server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
 ) -> None:
     database, environment = published
     before = fingerprint(server, database)
@@ -228,7 +232,7 @@ def test_vars_that_are_no_mapping_are_a_usage_error(project: Project) -> None:
 
 
 def test_a_second_run_leaves_at_once_with_its_own_code(
-    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+    server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
 ) -> None:
     database, environment = published
     runs = value(server, database, "select count(*) from ops.pipeline_runs")
@@ -249,7 +253,7 @@ def test_a_database_that_is_down_is_named(project: Project, youtrack: Server) ->
 
 
 def test_a_refused_password_is_named_and_not_shown(
-    server: TestServer, project: Project, youtrack: Server, database: str
+    server: PostgresServer, project: Project, youtrack: Server, database: str
 ) -> None:
     require_password(server, "with_password", "right")
     environment = {
@@ -264,7 +268,7 @@ def test_a_refused_password_is_named_and_not_shown(
     assert "wr0ng-Pa55word" not in completed.stdout + completed.stderr
 
 
-def require_password(server: TestServer, role: str, password: str) -> None:
+def require_password(server: PostgresServer, role: str, password: str) -> None:
     """Make the test server ask this role, and no other, for a password."""
     connection = server.connect()
     with connection.cursor() as cursor:
@@ -281,7 +285,7 @@ def require_password(server: TestServer, role: str, password: str) -> None:
 
 
 def test_a_role_that_may_not_create_schemas_is_told_what_to_ask_for(
-    server: TestServer, project: Project, youtrack: Server, database: str
+    server: PostgresServer, project: Project, youtrack: Server, database: str
 ) -> None:
     connection = server.connect()
     with connection.cursor() as cursor:
@@ -299,7 +303,7 @@ def test_a_role_that_may_not_create_schemas_is_told_what_to_ask_for(
 
 
 def test_a_run_that_was_killed_reads_nok(
-    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+    server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
 ) -> None:
     database, environment = published
     process = subprocess.Popen(
@@ -325,7 +329,7 @@ def test_a_run_that_was_killed_reads_nok(
 
 
 def test_the_time_limit_ends_the_run_as_nok_and_leaves_no_session(
-    server: TestServer, project: Project, youtrack: Server, database: str
+    server: PostgresServer, project: Project, youtrack: Server, database: str
 ) -> None:
     environment = {
         **server.environment(database),
@@ -341,7 +345,7 @@ def test_the_time_limit_ends_the_run_as_nok_and_leaves_no_session(
 
 
 def test_the_reader_reads_the_marts_and_reaches_nothing_else(
-    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+    server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
 ) -> None:
     database, environment = published
     reader = "datalens_reader"
@@ -371,7 +375,7 @@ def test_the_reader_reads_the_marts_and_reaches_nothing_else(
 
 
 def test_a_view_hung_on_a_mart_is_kept_with_its_rights(
-    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+    server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
 ) -> None:
     database, environment = published
     connection = server.connect(database)
@@ -396,7 +400,7 @@ def test_a_view_hung_on_a_mart_is_kept_with_its_rights(
 
 
 def test_a_materialized_view_on_a_mart_stops_the_publishing(
-    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+    server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
 ) -> None:
     database, environment = published
     connection = server.connect(database)
@@ -414,7 +418,7 @@ def test_a_materialized_view_on_a_mart_stops_the_publishing(
 
 
 def test_an_open_query_of_a_dashboard_is_never_waited_for(
-    server: TestServer, project: Project, published: tuple[str, dict[str, str]]
+    server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
 ) -> None:
     database, environment = published
     dashboard = server.connect(database, "datalens_reader")
@@ -432,7 +436,7 @@ def test_an_open_query_of_a_dashboard_is_never_waited_for(
 
 
 def test_other_schemas_of_an_existing_database_are_not_touched(
-    server: TestServer, published: tuple[str, dict[str, str]]
+    server: PostgresServer, published: tuple[str, dict[str, str]]
 ) -> None:
     database, _ = published
     query = """

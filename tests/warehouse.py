@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from conftest import REPOSITORY, TestServer
+from conftest import REPOSITORY, PostgresServer
 from histories import write_raw, write_seeds
 from reference import KEYS, Definitions, compare, compute, read_marts, read_raw
 
@@ -16,7 +16,7 @@ from extract.record import _TABLE as RUNS_TABLE
 class Warehouse:
     """A database in which dbt builds the marts, in this process."""
 
-    def __init__(self, server: TestServer, database: str, folder: Path) -> None:
+    def __init__(self, server: PostgresServer, database: str, folder: Path) -> None:
         self.connection = server.connect(database)
         self._environment = server.environment(database)
         self._folder = folder
@@ -40,11 +40,18 @@ class Warehouse:
         outcome = runner.invoke(
             [
                 *arguments,
-                "--project-dir", str(REPOSITORY), "--profiles-dir", str(self._folder),
-                "--target-path", str(self._folder / "target"),
-                "--log-path", str(self._folder / "logs"),
-                "--log-level", "none",
-                "--vars", json.dumps(dict(variables or {}), default=str),
+                "--project-dir",
+                str(REPOSITORY),
+                "--profiles-dir",
+                str(self._folder),
+                "--target-path",
+                str(self._folder / "target"),
+                "--log-path",
+                str(self._folder / "logs"),
+                "--log-level",
+                "none",
+                "--vars",
+                json.dumps(dict(variables or {}), default=str),
             ]  # fmt: skip
         )
         assert outcome.success, "\n".join(words[-30:]) or str(outcome.exception)

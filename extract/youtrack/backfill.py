@@ -50,6 +50,7 @@ def backfill(work: Work, scope: Scope, projects: list[str] | None) -> None:
         # before the first row of data: from now on the database belongs to this YouTrack
         _mark(work, scope, state.backfill.position)
     _read(work, scope, clause, state.backfill)
+    work.journal.make_keys_unique()
     state.backfill = None
 
 
@@ -105,7 +106,8 @@ def _load(work: Work, scope: Scope, stretch: _Stretch, total: int | None) -> Non
         {
             "issues": _told(work, "issues", stretch.issues, total),
             "activities": _told(work, "activities", stretch.activities, None),
-        }
+        },
+        append=work.journal.state.projects is None,
     )
     state = work.journal.state
     if state.backfill is None:

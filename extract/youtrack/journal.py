@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any
 
+import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.errors import ConfigurationError
@@ -79,6 +80,14 @@ _IN_PROJECTS = (
     "(%(projects)s::text[] is null or issues.project ->> 'id' = any(%(projects)s::text[]))"
 )
 
+# of each id, the row that was loaded last stays
+_TWICE_ISSUES = (
+    "delete from raw.issues where ctid in (select ctid from (select ctid, row_number() over "
+    "(partition by id order by loaded_at desc, ctid desc) as place from raw.issues) as placed "
+    "where place > 1)"
+)
+_TWICE_ACTIVITIES = _TWICE_ISSUES.replace("raw.issues", "raw.activities")
+
 
 class Journal:
     """The reading side of raw, and its rows of `extract_runs`."""
@@ -134,13 +143,24 @@ class Journal:
         """Whether an earlier run created the raw tables."""
         return all(self._exists(table.name) for table in TABLES)
 
-    def add_indexes(self) -> None:
-        """The keys that merging and looking up go by."""
-        with self._connection.cursor() as cursor:
-            cursor.execute("create unique index if not exists issues_id_key on raw.issues (id)")
-            cursor.execute(
-                "create unique index if not exists activities_id_key on raw.activities (id)"
-            )
+    def make_keys_unique(self) -> None:
+        """Take out rows that a first load brought twice, and keep it so.
+
+        A first load appends: a package that was killed after its COPY is read again whole.
+        """
+        for statement, duplicates in (
+            ("create unique index if not exists issues_id_key on raw.issues (id)", _TWICE_ISSUES),
+            (
+                "create unique index if not exists activities_id_key on raw.activities (id)",
+                _TWICE_ACTIVITIES,
+            ),
+        ):
+            with self._connection.cursor() as cursor:
+                try:
+                    cursor.execute(statement)
+                except psycopg2.errors.UniqueViolation:
+                    cursor.execute(duplicates)
+                    cursor.execute(statement)
 
     # --- what raw knows
 

@@ -42,8 +42,11 @@ class Table:
     def key(self) -> str:
         return self.columns[0].name
 
-    def dlt_columns(self) -> dict[str, dict[str, Any]]:
-        """The hints for dlt: without them an all-empty column or table would not exist."""
+    def dlt_columns(self, *, newest_first: bool) -> dict[str, dict[str, Any]]:
+        """The hints for dlt: without them an all-empty column or table would not exist.
+
+        `newest_first`: of a row that comes twice in one load keep the newer (dlt: the older).
+        """
         hints: dict[str, dict[str, Any]] = {
             column.name: {
                 "name": column.name,
@@ -52,8 +55,7 @@ class Table:
             }
             for column in self.columns
         }
-        if self.newest_first_by:
-            # a row that comes twice in one load: keep the newer one (dlt's default is the older)
+        if newest_first and self.newest_first_by:
             hints[self.newest_first_by]["dedup_sort"] = "desc"
         return hints
 

@@ -30,11 +30,18 @@ Pages = Mapping[str, Iterable[pa.Table]]
 
 
 @dlt.source(name="youtrack", max_table_nesting=0)
-def youtrack(pages: Pages, folder: Path) -> Iterator[DltResource]:
-    """The raw tables named in `pages`; the CSV files on their way stand in `folder`."""
+def youtrack(pages: Pages, folder: Path, *, append: bool = False) -> Iterator[DltResource]:
+    """The raw tables named in `pages`; the CSV files on their way stand in `folder`.
+
+    Rows are merged by key, so that loading anything twice changes nothing. `append` only adds
+    them, at two thirds of the cost: for a first load, whose end takes out what came twice.
+    """
+    disposition = "append" if append else {"disposition": "merge", "strategy": "delete-insert"}
     for table in TABLES:
         if table.name in pages:
-            yield _resource(table, pages[table.name], folder)
+            files = _files(table, pages[table.name], folder)
+            hints = _hints(table, newest_first=not append)
+            yield dlt.resource(files, write_disposition=disposition, **hints)
 
 
 @dlt.source(name="youtrack", max_table_nesting=0)
@@ -44,18 +51,12 @@ def empty_tables() -> Iterator[DltResource]:
         yield dlt.resource([dlt.mark.materialize_table_schema()], **_hints(table))
 
 
-def _resource(table: Table, pages: Iterable[pa.Table], folder: Path) -> DltResource:
-    return dlt.resource(_files(table, pages, folder), **_hints(table))
-
-
-def _hints(table: Table) -> dict[str, Any]:
-    """How dlt stores a table: merged by key, so that loading anything twice changes nothing."""
+def _hints(table: Table, *, newest_first: bool = False) -> dict[str, Any]:
     return {
         "name": table.name,
-        "columns": table.dlt_columns(),
+        "columns": table.dlt_columns(newest_first=newest_first),
         "primary_key": table.key,
         "merge_key": table.merge_key,
-        "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
     }
 
 

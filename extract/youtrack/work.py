@@ -26,7 +26,7 @@ class Packages(Protocol):
 
     loaded: Counter[str]
 
-    def load(self, pages: dict[str, Iterable[pa.Table]]) -> None: ...
+    def load(self, pages: dict[str, Iterable[pa.Table]], *, append: bool = False) -> None: ...
 
 
 @dataclass(frozen=True)

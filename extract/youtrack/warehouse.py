@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -21,10 +20,6 @@ from extract.youtrack.source import empty_tables, youtrack
 PIPELINE = "youtrack"
 DATASET = "raw"
 
-# dlt reads its settings from the environment. What goes wrong reaches us as an exception; its own
-# log would print it a second time, unredacted.
-_DLT_SETTINGS = {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "CRITICAL"}
-
 
 class Warehouse:
     """Loads packages of Arrow pages into raw. What it keeps on disk lives as long as one run."""
@@ -36,7 +31,6 @@ class Warehouse:
         self._files = working_dir / "files"
         self._files.mkdir(parents=True)
         self.loaded: Counter[str] = Counter()
-        os.environ.update(_DLT_SETTINGS)
         self._pipeline = dlt.pipeline(
             pipeline_name=PIPELINE,
             pipelines_dir=str(working_dir / "pipelines"),
@@ -48,10 +42,10 @@ class Warehouse:
         """Make sure that every raw table exists with every column."""
         self._run(empty_tables())
 
-    def load(self, pages: dict[str, Iterable[pa.Table]]) -> None:
-        """Merge pages into the tables that they are named for, as one dlt package."""
+    def load(self, pages: dict[str, Iterable[pa.Table]], *, append: bool = False) -> None:
+        """Merge pages into the tables that they are named for (or append), as one dlt package."""
         counted = {table: self._counted(table, each) for table, each in pages.items()}
-        self._run(youtrack(counted, self._files))
+        self._run(youtrack(counted, self._files, append=append))
 
     def _counted(self, table: str, pages: Iterable[pa.Table]) -> Iterator[pa.Table]:
         for page in pages:
