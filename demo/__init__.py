@@ -13,9 +13,11 @@
 
 Edits are methods of the company (`demo.tracker.Tracker`): create_issue, set_field, set_state,
 set_team, set_type, set_points, resolve, reopen, edit_summary, touch, move_issue, delete_issue,
-hide_issue, hide_project, add_to_sprint, remove_from_sprint, move_between_sprints, rename_*,
-set_sprint_dates, delete_sprint, random_edits. Faults are rules (`demo.faults.Fault`). Switches of
-the server: `latency_ms`, `is_guest`, `token`, `hidden_attributes` ({"Project.archived"}),
+hide_issue, hide_project, hide_board, add_to_sprint, remove_from_sprint, move_between_sprints,
+rename_*, add_value, set_sprint_dates, archive_sprint, delete_sprint, plant_unknown_activity; and
+`company.random_edits(rng, n)` draws a log of them. Faults are rules (`demo.faults.Fault`).
+Switches of the server: `latency_ms`, `is_guest`, `token`, `hidden_attributes` (a set such as
+{"Project.archived"}),
 `issues_cap`, `unknown_issue_id_is_error`, `requests` (set it to [] to record request lines);
 `company.timezone` is the token user's. `demo.recorded.load` serves a folder of recordings.
 """

@@ -9,6 +9,7 @@ import sys
 import threading
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from demo.company import Company
 from demo.recorded import RecordingError, load
@@ -46,7 +47,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         help="pad the history to this mean (about 7.5 without it)",
     )  # fmt: skip
     parser.add_argument(
-        "--timezone", default="UTC", metavar="ZONE",
+        "--timezone", type=_zone, default="UTC", metavar="ZONE",
         help="of the token's user, in which query dates are read (default UTC)",
     )  # fmt: skip
     parser.add_argument(
@@ -68,6 +69,13 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no YYYY-MM-DD") from error
+
+
+def _zone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IANA time zone") from error
 
 
 def tracker(options: argparse.Namespace) -> Tracker:

@@ -13,33 +13,29 @@ import gc
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+from demo.catalogue import TWO_WEEKS, Catalogue, Span, Team
 from demo.model import (
     DAY,
-    EMPTY_PERIOD,
     HOUR,
     MINUTE,
-    Board,
-    Element,
     Issue,
     Project,
     ProjectField,
     Sprint,
     User,
 )
-from demo.tracker import RESOLVED, SPRINT, Tracker
+from demo.random_edits import RandomEdits
+from demo.tracker import RESOLVED, SPRINT
 
-WEEKS = 104
-TWO_WEEKS = 14 * DAY
 HOSTILE = (
     "<script>alert('x')</script> in the title",
     "Quotes \"double\", 'single' and a back\\slash",
     "Emoji 🚀👩‍💻 and a flag 🇺🇳",
     "NUL\x00inside",
-    "عنوان من اليمين إلى اليسار ‮abc",
+    "عنوان من اليمين إلى اليسار \u202eabc",
     "Ошибка при сохранении «ё» — тире",
     "line one\nline two\ttab",
     "'; drop table issues; --",
@@ -60,49 +56,10 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class Flow:
-    """The states of a project by what they mean in the story."""
-
-    open: Element
-    progress: Element
-    review: Element
-    testing: Element | None
-    waiting: Element
-    done: tuple[Element, ...]
-    cancelled: tuple[Element, ...]
-
-
-@dataclass
-class Span:
-    """A sprint of a team: a sprint of its board, or a version value."""
-
-    start: int
-    finish: int
-    sprint: Sprint | None = None
-    version: Element | None = None
-
-
-@dataclass
-class Team:
-    name: str
-    project: Project
-    users: list[User]
-    share: float
-    pace: float
-    slip: float = 0.3
-    phase: int = 0
-    spans: list[Span] = field(default_factory=list)
-    version_field: ProjectField | None = None
-
-    def index(self, moment: int) -> int:
-        return min(max((moment - self.spans[0].start) // TWO_WEEKS, 0), len(self.spans) - 1)
-
-
 Event = tuple[int, int, Callable[..., Any], tuple[Any, ...]]
 
 
-class Company(Tracker):
+class Company(Catalogue):
     """The tracker of the made-up company, as it stands at `now`."""
 
     def __init__(
@@ -113,10 +70,8 @@ class Company(Tracker):
             today = date.fromisoformat(today)
         today = today or datetime.now(timezone.utc).date()
         midnight = datetime(today.year, today.month, today.day, tzinfo=timezone.utc)
-        super().__init__(int(midnight.timestamp() * 1000) if now is None else now)
         monday = midnight - timedelta(days=midnight.weekday())
-        self.monday = int(monday.timestamp() * 1000)
-        self.beginning = self.monday - WEEKS * 7 * DAY
+        super().__init__(_ms(midnight) if now is None else now, _ms(monday))
         self.seed = seed
         self._rng = random.Random(seed)
         self._per_issue = activities_per_issue
@@ -126,7 +81,6 @@ class Company(Tracker):
         collecting = gc.isenabled()
         gc.disable()  # nothing that is built here is garbage; collecting costs half the time
         try:
-            self._found()
             self._tell(issues)
             self._settle()
         finally:
@@ -135,235 +89,9 @@ class Company(Tracker):
         self._building = False
         self._break_some()
 
-    # --- the catalogue ------------------------------------------------------------------------
-
-    def _found(self) -> None:
-        for number in range(1, 31):
-            name = f"Имя Фамилия {number}" if number % 3 == 0 else f"Given Family {number}"
-            mail = None if number % 7 == 0 else f"person{number}@mail.example"
-            self.add_user(f"dev-{number:02d}", name, mail)
-        self.users[5].banned = True
-        for name in ("All Users", "Registered Users"):
-            self.add_group(name)
-        self.people = self.users[2:]
-        leader = self.users[2]
-        self.app = self.add_project("APP", "Customer App", leader)
-        self.srv = self.add_project("SRV", "Server & <Platform>", leader)
-        self.rus = self.add_project("ВИТ", "Витрина заказов", leader)
-        for project in self.projects:
-            self.add_group(f"{project.name} Team", "ProjectTeam")
-        self._add_fields()
-        self._add_russian_fields()
-        self._add_every_type()
-        self.flows = {project: self._flow(project) for project in self.projects}
-        self._add_teams()
-        self._add_boards()
-
-    def _add_fields(self) -> None:
-        """The stock fields, which two projects share with bundles of their own."""
-        priority = self.add_custom_field("Priority", "enum[1]", "Приоритет")
-        kind = self.add_custom_field("Type", "enum[1]", "Тип")
-        state = self.add_custom_field("State", "state[1]", "Состояние")
-        assignee = self.add_custom_field("Assignee", "user[1]", "Исполнитель")
-        team = self.add_custom_field("Team", "enum[1]")
-        self.points = self.add_custom_field("Story points", "float", "Оценка")
-        lead_time = self.add_custom_field("LeadTime", "period")
-        versions = self.add_custom_field("Fix versions", "version[*]", "Исправлено в версиях")
-        estimation = self.add_custom_field("Estimation", "period", "Оценка времени")
-        spent = self.add_custom_field("Spent time", "period", "Затраченное время")
-        planned = self.add_custom_field("Sprint planned", "version[1]")
-        due = self.add_custom_field("Due Date", "date", "Срок")
-        self.shared = (priority, assignee, due)
-        levels = ["Minor", "Normal", "Major", "Critical", "Show-stopper"]
-        kinds = [
-            {"name": "Story", "localized_name": "История"},
-            {"name": "Bug", "localized_name": "Ошибка"},
-            {"name": "Task", "localized_name": "Задача"},
-            {"name": "Epic", "archived": True},
-        ]
-        app_states = [
-            {"name": "Submitted", "localized_name": "Отправлена"},
-            {"name": "Open", "localized_name": "Открыта"},
-            {"name": "In Progress", "localized_name": "В работе"}, "Review", "Testing", "Blocked",
-            {"name": "Done", "is_resolved": True}, {"name": "Fixed", "is_resolved": True},
-            {"name": "Duplicate", "is_resolved": True}, {"name": "Won't fix", "is_resolved": True},
-            {"name": "Obsolete", "is_resolved": True},
-        ]  # fmt: skip
-        srv_states = [
-            "Open", "In Progress", "Review", "Wait for Reply",
-            {"name": "Fixed", "is_resolved": True}, {"name": "Verified", "is_resolved": True},
-            {"name": "Duplicate", "is_resolved": True}, {"name": "Won't fix", "is_resolved": True},
-        ]  # fmt: skip
-        for project, states, default, teams in (
-            (self.app, app_states, "Submitted", ["Mobile", "Web"]),
-            (self.srv, srv_states, "Open", ["Platform", "Rock'n'Data"]),
-        ):
-            self.attach(project, priority, levels, role="priority", default="Normal")
-            self.attach(project, kind, kinds, role="type")
-            self.attach(project, state, states, role="state", default=default, can_be_empty=False)
-            self.attach(project, assignee, self.people, role="assignee")
-            self.attach(project, team, teams, role="team")
-            self.attach(project, self.points, role="points")
-            self.attach(project, versions, ["1.0", "1.1", "2.0", "2.1"], role="versions")
-            self.attach(project, due, role="due")
-        self.attach(self.app, lead_time, role="lead_time")
-        self.attach(self.app, estimation, role="estimation")
-        self.attach(self.srv, spent, empty=EMPTY_PERIOD)
-        self.attach(self.srv, planned, role="sprint")
-
-    def _add_russian_fields(self) -> None:
-        """A project with fields of its own, Russian names and a state machine."""
-        priority, assignee, due = self.shared
-        kind = self.add_custom_field("Тип", "enum[1]", "Тип задачи")
-        state = self.add_custom_field("Состояние", "state[1]")
-        team = self.add_custom_field("Команда", "enum[1]")
-        sprint = self.add_custom_field("Спринт", "version[1]")
-        levels = ["Низкий", "Обычный", "Высокий"]
-        self.attach(self.rus, priority, levels, role="priority", default="Обычный")
-        self.attach(self.rus, kind, ["История", "Ошибка", "Задача"], role="type")
-        states = [
-            "Новая", "В работе", "На проверке", "Тестирование", "Ожидание",
-            {"name": "Готово", "is_resolved": True}, {"name": "Закрыта", "is_resolved": True},
-            {"name": "Отменена", "is_resolved": True}, {"name": "Дубликат", "is_resolved": True},
-        ]  # fmt: skip
-        self.attach(
-            self.rus, state, states, role="state", default="Новая", can_be_empty=False,
-            state_machine=True,
-        )  # fmt: skip
-        self.attach(self.rus, assignee, self.people, role="assignee")
-        self.attach(self.rus, team, ["Ядро", "Витрина"], role="team")
-        self.attach(self.rus, self.points, role="points")
-        self.attach(self.rus, sprint, role="sprint")
-        self.attach(self.rus, due, role="due")
-
-    def _add_every_type(self) -> None:
-        """One field of every type; shown for tasks of one project, absent from other issues."""
-        kind = self.srv.roles["type"]
-        condition = (kind, frozenset({kind.element("Task")}))
-        released = [
-            {"name": "0.0.1", "release_date": self.beginning + DAY // 2, "released": True},
-            {"name": "1.0.0", "archived": True}, {"name": "1.0.1"},
-        ]  # fmt: skip
-        builds = [
-            {"name": f"build {n}", "assemble_date": self.beginning + n * DAY} for n in range(1, 4)
-        ]
-        owned = [{"name": "Migration", "owner": self.people[0]}, {"name": "Issue tracking"}]
-        values: dict[str, Any] = {
-            "enum": ["Ready to pull", "Blocked", "GitHub"], "user": self.people[:8], "group": (),
-            "version": released, "build": builds, "ownedField": owned,
-        }  # fmt: skip
-        self.every_type: list[ProjectField] = []
-        for value_type, elements in values.items():
-            for arity, mark in (("Single", "1"), ("Multi", "*")):
-                name = f"Custom {value_type} {arity}"
-                custom = self.add_custom_field(name, f"{value_type}[{mark}]")
-                self.every_type.append(self.attach(self.srv, custom, elements, condition=condition))
-        for value_type in ("date", "date and time", "integer", "float", "string", "text", "period"):
-            custom = self.add_custom_field(f"Custom {value_type}", value_type)
-            self.every_type.append(self.attach(self.srv, custom, condition=condition))
-
-    def _flow(self, project: Project) -> Flow:
-        state = project.roles["state"]
-        if project is self.rus:
-            names: tuple[Any, ...] = (
-                "Новая", "В работе", "На проверке", "Тестирование", "Ожидание",
-                ("Готово", "Закрыта"), ("Отменена", "Дубликат"),
-            )  # fmt: skip
-        elif project is self.app:
-            names = (
-                "Submitted", "In Progress", "Review", "Testing", "Blocked", ("Done", "Fixed"),
-                ("Duplicate", "Won't fix", "Obsolete"),
-            )  # fmt: skip
-        else:
-            names = (
-                "Open", "In Progress", "Review", None, "Wait for Reply", ("Fixed", "Verified"),
-                ("Duplicate", "Won't fix"),
-            )  # fmt: skip
-        single = [name and state.element(name) for name in names[:5]]
-        several = [tuple(state.element(name) for name in group) for group in names[5:]]
-        return Flow(*single, *several)
-
-    def _add_teams(self) -> None:
-        people = iter(range(0, 28, 4))
-
-        def team(name: str, project: Project, *habits: float, phase: int = 0) -> Team:
-            first = next(people)
-            return Team(name, project, self.people[first : first + 4], *habits, phase=phase)
-
-        self.teams = [
-            team("Mobile", self.app, 0.21, 1.0, 0.4),
-            team("Web", self.app, 0.19, 0.8, 0.55, phase=7),
-            team("Platform", self.srv, 0.17, 1.25, 0.45),
-            team("Rock'n'Data", self.srv, 0.13, 1.1, 0.35, phase=7),
-            team("Ядро", self.rus, 0.17, 0.9, 0.5),
-            team("Витрина", self.rus, 0.13, 0.6),
-        ]
-
-    def _add_boards(self) -> None:
-        mobile, web, platform, data, core, shop = self.teams
-        for team, name in ((mobile, "Mobile"), (web, "Web"), (platform, "Platform board")):
-            board = self.add_board(name, [team.project])
-            self._add_sprints(team, board)
-        self._add_oddities()
-        planned = self.srv.roles["sprint"]
-        for number, start, finish in self._periods(data):
-            version = self.add_element(
-                planned.bundle, f"Data {number}", start_date=start + DAY // 2,
-                release_date=finish - DAY // 2 + 1, released=finish < self.now,
-                archived=finish < self.now - 400 * DAY,
-            )  # fmt: skip
-            data.spans.append(Span(start, finish, version=version))
-        data.version_field = planned
-        self.add_element(planned.bundle, "Later")
-        synced = self.rus.roles["sprint"]
-        board = self.add_board(
-            "Ядро", [self.rus], is_explicit=False, sync_field=synced.field, query="Команда: Ядро"
-        )
-        for number, start, finish in self._periods(core):
-            version = self.add_element(synced.bundle, f"Спринт {number}")
-            archived = finish < self.now - 300 * DAY
-            self.add_sprint(board, "", start, finish, version=version, archived=archived)
-            core.spans.append(Span(start, finish, version=version))
-        core.version_field = synced
-        kanban = self.add_board(
-            "Витрина (канбан)", [self.rus], is_explicit=False, disable_sprints=True,
-            query="Команда: Витрина #Unresolved",
-        )  # fmt: skip
-        self.add_sprint(kanban, "Витрина (канбан)", self.beginning, self.monday + 700 * DAY - 1)
-        element = self.rus.roles["team"].element(shop.name)
-        team_field = self.rus.roles["team"]
-        kanban.member_of = lambda issue: (
-            issue.resolved is None and issue.values.get(team_field) is element
-        )
-
-    def _periods(self, team: Team) -> list[tuple[int, int, int]]:
-        """(number, start, finish) of sprints up to one or two future ones."""
-        first = self.beginning - team.phase * DAY
-        count = (self.monday - first) // TWO_WEEKS + 3
-        starts = (first + number * TWO_WEEKS for number in range(count))
-        return [(n + 1, start, start + TWO_WEEKS - 1) for n, start in enumerate(starts)]
-
-    def _add_sprints(self, team: Team, board: Board) -> None:
-        """The same names on several boards, on purpose; old ones are archived."""
-        for number, start, finish in self._periods(team):
-            archived = finish < self.now - 365 * DAY
-            goal = f"Goal {number}" if number % 5 == 0 else None
-            sprint = self.add_sprint(
-                board, f"Sprint {number}", start, finish, archived=archived, goal=goal
-            )
-            team.spans.append(Span(start, finish, sprint))
-        board.default_sprint = team.spans[team.index(self.now)].sprint
-
-    def _add_oddities(self) -> None:
-        """A sprint without dates, one that overlaps two others, two of one name on one board."""
-        mobile, _, platform = self.boards
-        self.add_sprint(mobile, "Someday", None, None)
-        middle = self.beginning + 52 * 7 * DAY
-        overlap = self.add_sprint(mobile, "Release week", middle - 5 * DAY, middle + 9 * DAY - 1)
-        for weeks in (40, 80):
-            start = self.beginning + weeks * 7 * DAY + 9 * HOUR
-            self.add_sprint(platform, "Hardening", start, start + 6 * DAY)
-        self.oddities = (mobile.sprints[-2], overlap, *platform.sprints[-2:])
+    def random_edits(self, rng: random.Random, count: int, **options: Any) -> list[str]:
+        """Make random edits and say which; options as of `demo.random_edits.RandomEdits`."""
+        return RandomEdits(self, rng, **options).make(count)
 
     # --- the story ----------------------------------------------------------------------------
 
@@ -455,30 +183,28 @@ class Company(Tracker):
 
     def _fill_every_type(self, values: dict[ProjectField, Any]) -> None:
         """Half of them filled; the rest stay null, or [] where a field holds many."""
-        rng = self._rng
-        scalars: dict[str, Callable[[], Any]] = {
-            "date": lambda: self.beginning + rng.randrange(700) * DAY + DAY // 2,
-            "date and time": lambda: self.beginning + rng.randrange(700 * DAY),
-            "integer": lambda: rng.choice((0, 7, -3, 2147483647)),
-            "float": lambda: rng.choice((3.14159, 13.0, 0.0)),
-            "string": lambda: rng.choice(("1234567890a", "", *HOSTILE[:4])),
-            "text": lambda: rng.choice(("Some *text*", HOSTILE[0])),
-            "period": lambda: rng.choice((510, 60, 2400)),
-        }
         for attached in self.every_type:
-            if rng.random() < 0.5:
-                continue
-            name = attached.field.field_type.id
-            if name in scalars:
-                values[attached] = scalars[name]()
-                continue
-            value_type = attached.field.field_type.value_type
-            pool = {"user": self.people[:8], "group": self.groups}.get(value_type)
-            pool = attached.bundle.values if pool is None else pool
-            if attached.is_multi_value:
-                values[attached] = tuple(pool[: rng.randint(1, 3)])
-            else:
-                values[attached] = pool[rng.randrange(len(pool))]
+            if self._rng.random() < 0.5:
+                values[attached] = self._any_value(attached)
+
+    def _any_value(self, attached: ProjectField) -> Any:
+        rng, field_type = self._rng, attached.field.field_type
+        scalars: dict[str, tuple[Any, ...]] = {
+            "date": (self.beginning + rng.randrange(700) * DAY + DAY // 2,),
+            "date and time": (self.beginning + rng.randrange(700 * DAY),),
+            "integer": (0, 7, -3, 2147483647),
+            "float": (3.14159, 13.0, 0.0),
+            "string": ("1234567890a", "", *HOSTILE[:4]),
+            "text": ("Some *text*", HOSTILE[0]),
+            "period": (510, 60, 2400),
+        }
+        if field_type.id in scalars:
+            return rng.choice(scalars[field_type.id])
+        pools = {"user": self.people[:8], "group": self.groups}
+        pool = pools.get(field_type.value_type) or attached.bundle.values
+        if field_type.is_multi_value:
+            return tuple(rng.sample(pool, rng.randint(1, min(3, len(pool)))))
+        return rng.choice(pool)
 
     def _work(
         self, issue: Issue, team: Team, created: int, finished: int, cancelled: bool
@@ -623,6 +349,8 @@ class Company(Tracker):
             events.append((moment() + int(r() * 30 * DAY), 13, self._reteam, (r(), user)))
         if r() < 0.02:
             events.append((moment() + int(r() * 30 * DAY), 13, self._retype, (r(), user)))
+        if team.project is self.srv and r() < 0.5:
+            events.append((moment(), 3, self._change_any, (int(r() * 100), user)))
         if team.project is not self.rus and r() < 0.015:
             target = self.srv if team.project is self.app else self.app
             events.append((moment() + int(r() * 20 * DAY), 13, self._move_to, (target, user)))
@@ -692,6 +420,11 @@ class Company(Tracker):
         values, old = attached.bundle.values, issue.values.get(attached)
         position = 0 if old is None else (old.ordinal + step) % len(values)
         self._change(issue, attached, values[position], at, user)
+
+    def _change_any(self, issue: Issue, at: int, number: int, user: User) -> None:
+        attached = self.every_type[number % len(self.every_type)]
+        if issue.project is attached.project and attached.is_shown(issue):
+            self._change(issue, attached, self._any_value(attached), at, user)
 
     def _reteam(self, issue: Issue, at: int, dice: float, user: User) -> None:
         attached = issue.project.roles["team"]
@@ -810,3 +543,7 @@ class Company(Tracker):
             activity.kind is SPRINT and issue.sprints[0] in activity.added
             for activity in issue.activities
         )
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

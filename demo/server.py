@@ -332,6 +332,7 @@ def _application(server: Server) -> Flask:
         ),
     )
     app.register_error_handler(404, lambda _: _unrouted())
+    app.register_error_handler(500, lambda _: failure(500))
     app.register_error_handler(405, lambda _: failure(405, "Method Not Allowed"))
     return app
 

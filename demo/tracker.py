@@ -9,7 +9,6 @@ present always agree.
 from __future__ import annotations
 
 import functools
-import random
 import threading
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
@@ -18,11 +17,8 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from demo.model import (
-    DAY,
     ELEMENT_TYPES,
     FIELD_TYPES,
-    HOUR,
-    MINUTE,
     Activity,
     Board,
     Bundle,
@@ -712,6 +708,11 @@ class Tracker:
         return self._record(issue, kind, self.now, self.users[2], None, None)
 
     @rename
+    def add_value(self, attached: ProjectField, name: str, **attributes: Any) -> Element:
+        """An administrator adds a value to a bundle: a state, a team, a version."""
+        return self.add_element(attached.bundle, name, **attributes)
+
+    @rename
     def rename_element(self, element: Element, name: str) -> None:
         element.name = name
 
@@ -767,182 +768,3 @@ class Tracker:
     def mark_resolved_state(self, element: Element, is_resolved: bool) -> None:
         """An administrator changes the bundle; issues keep their `resolved` until edited."""
         element.is_resolved = is_resolved
-
-    # --- a random edit log --------------------------------------------------------------------
-
-    def random_edits(
-        self, rng: random.Random, count: int, *, deletions: bool = True, renames: bool = True,
-        moves: bool = True, longest_pause: int = 6 * HOUR,
-    ) -> list[str]:  # fmt: skip
-        """Make `count` random edits with pauses (often none: equal timestamps); say which."""
-        done: list[str] = []
-        choices = self._edit_choices(deletions, renames, moves)
-        names, weights = list(choices), [weight for _, weight in choices.values()]
-        while len(done) < count:
-            if rng.random() < 0.6:
-                self.advance(by=rng.choice((1, 999, 1000, MINUTE, rng.randint(1, longest_pause))))
-            name = rng.choices(names, weights)[0]
-            with self.lock:
-                issue = self._random_issue(rng)
-                text = choices[name][0](rng, issue) if issue is not None else None
-            if text is not None:
-                done.append(f"{self.now} {name} {text}")
-            elif issue is None:
-                break
-        return done
-
-    def _random_issue(self, rng: random.Random) -> Issue | None:
-        """Mostly recent ones, as edits go; any of them now and then."""
-        visible = self.issues_by_created()
-        if not visible:
-            return None
-        if rng.random() < 0.7:
-            return visible[-1 - int(rng.random() ** 2 * min(len(visible), 400))]
-        return rng.choice(visible)
-
-    def _edit_choices(
-        self, deletions: bool, renames: bool, moves: bool
-    ) -> dict[str, tuple[Callable[[random.Random, Issue], str | None], int]]:
-        choices: dict[str, tuple[Callable[[random.Random, Issue], str | None], int]] = {
-            "create": (self._random_creation, 12),
-            "state": (self._random_state, 22),
-            "reopen": (self._random_reopening, 6),
-            "field": (self._random_field, 14),
-            "workflow": (self._random_workflow_write, 5),
-            "summary": (self._random_summary, 5),
-            "touch": (lambda _, issue: (self.touch(issue), issue.id)[1], 4),
-            "sprint": (self._random_sprint, 16),
-        }
-        if deletions:
-            choices["delete"] = (lambda _, issue: (self.delete_issue(issue), issue.id)[1], 3)
-            choices["hide"] = (lambda _, issue: (self.hide_issue(issue), issue.id)[1], 1)
-            choices["unhide"] = (self._random_return, 1)
-            choices["delete sprint"] = (self._random_sprint_deletion, 1)
-        if moves:
-            choices["move"] = (self._random_move, 5)
-        if renames:
-            choices["rename"] = (self._random_rename, 4)
-        return choices
-
-    def _random_creation(self, rng: random.Random, _: Issue) -> str:
-        project = rng.choice([one for one in self.projects if not one.hidden])
-        roles: dict[str, Any] = {"points": rng.choice((None, 1.0, 3.0, 5.0))}
-        for role in ("type", "team"):
-            if role in project.roles:
-                roles[role] = rng.choice((None, *project.roles[role].bundle.values))
-        roles = {role: value for role, value in roles.items() if role in project.roles}
-        return self.create_issue(project, f"Edited in {rng.random():.6f}", **roles).id
-
-    def _random_state(self, rng: random.Random, issue: Issue) -> str | None:
-        state = rng.choice(issue.project.roles["state"].bundle.values)
-        return f"{issue.id} {state.name}" if self.set_state(issue, state) else None
-
-    def _random_reopening(self, rng: random.Random, issue: Issue) -> str | None:
-        state = rng.choice(self.states(issue.project, resolved=False))
-        if issue.resolved is None or not self.set_state(issue, state):
-            return None
-        return f"{issue.id} {state.name}"
-
-    def _random_field(self, rng: random.Random, issue: Issue) -> str | None:
-        role = rng.choice(("team", "type", "points", "assignee"))
-        attached = issue.project.roles.get(role)
-        if attached is None:
-            return None
-        values: Sequence[Any] = (None, 0.5, 1.0, 2.0, 8.0)
-        if isinstance(attached.bundle, Bundle):
-            values = (None, *attached.bundle.values)
-        elif isinstance(attached.bundle, UserBundle):
-            values = (None, *attached.bundle.users)
-        changed = self.set_field(issue, attached, rng.choice(values))
-        return f"{issue.id} {role}" if changed else None
-
-    def _random_workflow_write(self, rng: random.Random, issue: Issue) -> str | None:
-        attached = issue.project.roles.get("lead_time") or issue.project.roles.get("points")
-        if attached is None:
-            return None
-        minutes = attached.field.field_type.id == "period"
-        value = rng.choice((None, 480, 2400, -60)) if minutes else float(rng.randint(1, 13))
-        written = self.set_field(issue, attached, value, by_workflow=True)
-        return f"{issue.id} {attached.field.name}" if written else None
-
-    def _random_summary(self, rng: random.Random, issue: Issue) -> str:
-        self.edit_summary(issue, f"Summary {rng.random():.6f}")
-        return issue.id
-
-    def _random_sprint(self, rng: random.Random, issue: Issue) -> str | None:
-        boards = [b for b in self.boards if issue.project in b.projects and b.member_of is None]
-        sprints = [
-            sprint
-            for board in boards
-            for sprint in board.sprints[-6:] + rng.sample(board.sprints, min(2, len(board.sprints)))
-        ]
-        if not sprints:
-            return None
-        new = rng.choice(sprints)
-        held = [one for one in self.sprints_of(issue) if one.board.member_of is None]
-        if held and rng.random() < 0.6:
-            old = rng.choice(held)
-            if old.board is new.board and old is not new and new.board.sync_field is None:
-                moved = self.move_between_sprints(issue, old, new)
-                return f"{issue.id} {old.id} to {new.id}" if moved else None
-            return f"{issue.id} out of {old.id}" if self.remove_from_sprint(issue, old) else None
-        return f"{issue.id} into {new.id}" if self.add_to_sprint(issue, new) else None
-
-    def _random_return(self, rng: random.Random, _: Issue) -> str | None:
-        hidden = [issue for issue in self.issues.values() if issue.hidden]
-        if not hidden:
-            return None
-        issue = rng.choice(hidden)
-        self.unhide_issue(issue)
-        return issue.id
-
-    def _random_sprint_deletion(self, rng: random.Random, _: Issue) -> str | None:
-        sprints = [
-            sprint
-            for board in self.boards
-            if board.sync_field is None and board.member_of is None and len(board.sprints) > 3
-            for sprint in board.sprints
-        ]
-        if not sprints:
-            return None
-        sprint = rng.choice(sprints)
-        self.delete_sprint(sprint)
-        return sprint.id
-
-    def _random_move(self, rng: random.Random, issue: Issue) -> str | None:
-        others = [p for p in self.projects if p is not issue.project and not p.hidden]
-        if not others:
-            return None
-        target = rng.choice(others)
-        self.move_issue(issue, target)
-        return f"{issue.id} to {target.short_name}"
-
-    def _random_rename(self, rng: random.Random, issue: Issue) -> str:
-        """New names carry a number, so that none is ever taken."""
-        suffix = f" {rng.randint(2, 9999)}"
-        what = rng.choice(("state", "team", "field", "sprint", "user"))
-        attached = issue.project.roles.get("state" if what == "state" else "team")
-        if what in ("state", "team") and attached is not None:
-            element = rng.choice(attached.bundle.values)
-            self.rename_element(element, element.name.split("  ")[0] + " " + suffix)
-            return f"{what} {element.id}"
-        sprints = [sprint for board in self.boards for sprint in board.sprints[-8:]]
-        if what == "sprint" and sprints:
-            sprint = rng.choice(sprints)
-            self.rename_sprint(sprint, sprint.name.split("  ")[0] + " " + suffix)
-            return f"sprint {sprint.id}"
-        if what == "user":
-            user = rng.choice(self.users)
-            self.rename_user(user, user.login.split("_")[0] + f"_{rng.randint(2, 9999)}")
-            return f"user {user.id}"
-        plain = [field for field in self.custom_fields if field.name.startswith("Custom")]
-        if not plain:
-            return f"user {self.users[0].id}"
-        field = rng.choice(plain)
-        self.rename_field(field, field.name.split("  ")[0] + " " + suffix)
-        return f"field {field.id}"
-
-
-def day_end(moment: int) -> int:
-    """23:59:59.999 of the day that starts at `moment`, where real sprints finish."""
-    return moment + DAY - 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ SAMPLES = REPOSITORY.parent / "shared" / "youtrack-samples"
 CATEGORIES = (
     "CustomFieldCategory,SprintCategory,IssueCreatedCategory,IssueResolvedCategory,ProjectCategory"
 )
+ISSUE_FIELDS = "id,updated,summary,customFields(name,value(name,login))"
 Get = Callable[..., requests.Response]
 
 
@@ -433,6 +436,29 @@ def test_statistics_count_requests_and_the_servers_own_time(get: Get, youtrack: 
     assert get("/demo/stats").json()["requests"] == 1
 
 
+def test_edits_and_answers_do_not_disturb_each_other() -> None:
+    company = Company(300, seed=2, today="2026-06-03")
+    statuses: list[int] = []
+
+    def read(youtrack: Server) -> None:
+        headers = {"Authorization": f"Bearer {youtrack.token}"}
+        for skip in range(0, 300, 30):
+            for path in (
+                f"issues?fields={ISSUE_FIELDS}&query=sort by: updated asc&$top=30&$skip={skip}",
+                f"activitiesPage?fields=activities(id,added(name))&categories={CATEGORIES}",
+                "agiles?fields=name,sprints(name,issues(id))",
+            ):
+                url = f"{youtrack.url}/api/{path}"
+                statuses.append(requests.get(url, headers=headers, timeout=30).status_code)
+
+    with start(company) as youtrack, ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read, youtrack) for _ in range(3)]
+        company.random_edits(random.Random(1), 300)
+        for reader in readers:
+            reader.result()
+    assert statuses == [200] * 90
+
+
 # --- faults ----------------------------------------------------------------------------------
 
 
@@ -547,7 +573,8 @@ def test_the_command_serves_prints_one_line_and_dies_with_its_starter() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--issues", "0"), ("--today", "soon"), ("--nonsense",), ("--port", "x")]
+    "arguments",
+    [("--issues", "0"), ("--today", "soon"), ("--timezone", "Mars/Olympus"), ("--nonsense",)],
 )
 def test_wrong_arguments_are_usage_errors(arguments: tuple[str, ...]) -> None:
     with run_demo(*arguments) as process:
