@@ -128,11 +128,13 @@ def _load(
     work.progress("catalogue", sum(len(pages) for pages in tables.values()), None)
     kind = _read_past(work, scope)
     catch_up(work, scope, tables)
-    if kind == "full":
-        reconcile(work, scope)
-    elif sweep or work.accept_missing or (sweep is None and census.is_due(work)):
-        census.sweep(work, scope)
+    found = reconcile(work, scope, is_full=kind == "full")
+    is_wanted = sweep or work.accept_missing or (sweep is None and census.is_due(work))
+    if kind == "full" or is_wanted:
+        census.sweep(work, found or census.look(work, scope), scope)
         kind = "sweep" if kind == "incremental" else kind
+    if kind != "incremental":
+        work.reader.still_the_same()
     _finish(work, scope, kind)
     return kind
 

@@ -42,7 +42,7 @@ from extract.settings import (
     read_settings,
     source_problem,
 )
-from extract.simulated import simulated_youtrack
+from extract.simulated import forget_other_company, simulated_youtrack
 
 
 @dataclass(frozen=True)
@@ -183,13 +183,18 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
 
 
 def _load(session: Session, options: RunOptions, settings: Settings, as_of: datetime) -> LoadReport:
-    with _source(settings) as source:
+    working_dir = PROJECT_ROOT / ".local" / "dlt" / session.database.name
+    with _source(settings, as_of) as source:
+        if source.identity and forget_other_company(
+            session.connection, source.identity, working_dir
+        ):
+            session.console.say("the simulated company of another day is dropped and loaded anew")
         report = load(
             source,
             session.database.url(),
             run_id=session.record.run_id,
             as_of=as_of,
-            working_dir=PROJECT_ROOT / ".local" / "dlt" / session.database.name,
+            working_dir=working_dir,
             sweep=options.sweep or None,
             accept_missing=options.accept_missing,
             on_progress=session.console.progress,
@@ -205,10 +210,10 @@ def _load(session: Session, options: RunOptions, settings: Settings, as_of: date
 
 
 @contextmanager
-def _source(settings: Settings) -> Iterator[Source]:
+def _source(settings: Settings, as_of: datetime) -> Iterator[Source]:
     """What to read: the configured YouTrack, or the demo, which lives as long as this block."""
     if not settings.youtrack_url or not settings.youtrack_token:
-        with simulated_youtrack() as source:
+        with simulated_youtrack(as_of.date()) as source:
             yield source
         return
     yield Source(

@@ -1,10 +1,16 @@
 """The demo YouTrack for a run with nothing configured, in a process of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.errors import RunError
 from extract.pipeline import Source
@@ -12,13 +18,13 @@ from extract.settings import PROJECT_ROOT
 
 
 @contextmanager
-def simulated_youtrack() -> Iterator[Source]:
-    """Serve the demo company while the block lasts.
+def simulated_youtrack(today: date) -> Iterator[Source]:
+    """Serve the demo company, as it stands on `today`, while the block lasts.
 
     The process watches its stdin and ends with it, so it dies with this one, however that dies.
     """
     with subprocess.Popen(  # noqa: S603  (our own module)
-        [sys.executable, "-m", "demo", "--port", "0", *_size()],
+        [sys.executable, "-m", "demo", "--port", "0", "--today", str(today), *_size()],
         cwd=PROJECT_ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -27,7 +33,7 @@ def simulated_youtrack() -> Iterator[Source]:
     ) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
-            yield _source(line)
+            yield _source(line, identity=" ".join(["the demo company of", str(today), *_size()]))
         finally:
             process.terminate()
 
@@ -38,11 +44,32 @@ def _size() -> list[str]:
     return ["--issues", issues] if issues else []
 
 
-def _source(line: str) -> Source:
+def _source(line: str, identity: str) -> Source:
     """The address and the token from the line that the demo prints when it is ready."""
     words = line.replace("(", " ").replace(")", " ").split()
     url = next((word for word in words if word.startswith("http://")), None)
     token = next((word for word in words if word.startswith("perm")), None)
     if not url or not token:
         raise RunError(f"the demo YouTrack did not start; it said: {line.strip()!r}")
-    return Source(url=url, token=token, projects=None)
+    return Source(url=url, token=token, identity=identity)
+
+
+def forget_other_company(connection: Connection, identity: str | None, working_dir: Path) -> bool:
+    """Drop simulated raw data of another day or size; returns whether there was any.
+
+    The company moves with the day, so yesterday's is another one, with the same ids.
+    """
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(
+                "select source_url from raw.extract_runs order by started_at desc limit 1"
+            )
+        except psycopg2.errors.UndefinedTable:
+            return False
+        row = cursor.fetchone()
+        if row is None or row[0] == identity:
+            return False
+        cursor.execute("drop schema raw cascade")
+        cursor.execute("create schema raw")
+    shutil.rmtree(working_dir, ignore_errors=True)
+    return True

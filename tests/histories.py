@@ -337,9 +337,9 @@ class Tracker:
 
     def activity_id(self) -> str:
         """An id that tells nothing: neither as text nor as a number does it grow with time."""
-        number = self.rng.randrange(1, 10 ** self.rng.randint(3, 8))
-        while number in self.numbers:
-            number += 1
+        number = 0
+        while not number or number in self.numbers:
+            number = self.rng.randrange(1, 10 ** self.rng.randint(3, 9))
         self.numbers.add(number)
         return f"0-0.{self.rng.choice((9, 91))}-{number}"
 

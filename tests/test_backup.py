@@ -5,13 +5,14 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY, PostgresServer
 from psycopg2 import sql
 
 from extract import embedded
-from tests.conftest import REPOSITORY
 
 RESTORED = "leadtime_restored"
 
@@ -60,7 +61,7 @@ def _shell(commands: str, folder: Path, environment: dict[str, str]) -> str:
 
 
 @pytest.fixture
-def left_by_runs(server, database: str):
+def left_by_runs(server: PostgresServer, database: str) -> Iterator[str]:
     with server.connect(database).cursor() as cursor:
         cursor.execute(LEFT_BY_RUNS)
     yield database
@@ -72,13 +73,13 @@ def left_by_runs(server, database: str):
     connection.close()
 
 
-def _content(server, database: str) -> tuple[str, str]:
+def _content(server: PostgresServer, database: str) -> tuple[str, str]:
     with server.connect(database).cursor() as cursor:
         cursor.execute(CONTENT)
         return cursor.fetchone()
 
 
-def test_what_was_backed_up_is_restored(server, left_by_runs: str, tmp_path: Path):
+def test_what_was_backed_up_is_restored(server: PostgresServer, left_by_runs: str, tmp_path: Path):
     environment = server.environment(left_by_runs)
     _shell(_documented("back up"), tmp_path, environment)
     said = _shell(_documented("restore"), tmp_path, environment)

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import REPOSITORY, PostgresServer, clean_environment, source_environment
 from croniter import croniter
 from dotenv import dotenv_values
 
+from demo.server import Server
 from extract.settings import Settings
-from tests.conftest import REPOSITORY, clean_environment
 
 DEPLOY = REPOSITORY / "deploy"
 DOCKERFILE = DEPLOY / "Dockerfile"
@@ -123,56 +124,92 @@ def _image_tree(folder: Path) -> Path:
     return folder
 
 
-def _read_only(folder: Path) -> list[str]:
-    """A command prefix that runs what follows with `folder` read-only, but for its `.local`."""
-    if os.geteuid() != 0:
-        for path in [folder, *folder.rglob("*")]:
-            if ".local" not in path.parts:
+def _writable(app: Path) -> Path:
+    """The volume's folder: beside the tree, so that the tree itself can be read-only."""
+    return app.with_name("volume")
+
+
+def _run_as_in_the_image(
+    app: Path, python: str, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """The image's command and environment over its tree, read-only but for `.local`.
+
+    As root the tree is mounted so; for others its mode bits do.
+    """
+    volume, temporary = _writable(app), app.with_name("tmp")
+    for folder in (volume, temporary):
+        folder.mkdir(exist_ok=True)
+    prefix: list[str] = []
+    if os.geteuid() == 0:
+        if _run("unshare", "--mount", "true").returncode != 0:
+            pytest.skip("this root may not mount: the read-only tree was not tried")
+        script = (
+            'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" '
+            '&& mount --bind "$1" .local && shift && exec "$@"'
+        )
+        prefix = ["unshare", "--mount", "sh", "-c", script, str(app), str(volume)]
+    elif not (app / ".local").is_symlink():
+        (app / ".local").rmdir()
+        (app / ".local").symlink_to(volume)
+        for path in [app, *app.rglob("*")]:
+            if not path.is_symlink():
                 path.chmod(path.stat().st_mode & 0o555)
-        return []
-    script = (
-        'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" '
-        '&& mount --bind "$1" .local && shift && exec "$@"'
-    )
-    beside = folder.with_name(f"{folder.name}-local")
-    beside.mkdir()
-    return ["unshare", "--mount", "sh", "-c", script, str(folder), str(beside)]
+    of_the_image = {
+        name: value.replace("/app", str(app))
+        for name, value in _environment_of_the_image().items()
+        if name != "PATH"
+    }
+    return _run(
+        *prefix, python, *ONE_COMMAND.split()[1:],
+        cwd=app, timeout=300,
+        env=clean_environment({**of_the_image, **environment, "TMPDIR": str(temporary)}),
+    )  # fmt: skip
 
 
-def test_a_run_in_the_image_s_tree_writes_to_its_volume_only(tmp_path: Path, server, database: str):
-    """Every module and model is there, and dbt works, with all but .local read-only.
+def _assert_written_to_the_volume_only(app: Path) -> None:
+    written = {path.name for path in _writable(app).iterdir()}
+    assert {"target", "logs"} <= written, "dbt's folders lie in the volume"
+    assert not list(app.with_name("tmp").iterdir()), "nothing stays in the temporary folder"
+
+
+def test_a_run_in_the_image_s_tree_writes_to_its_volume_only(
+    tmp_path: Path, server: PostgresServer, database: str
+):
+    """Every module and model is there, and dbt works, with all but `.local` read-only.
 
     Without an address of YouTrack a run goes as far as the status view, which dbt builds, and
     then says what is missing.
     """
     app = _image_tree(tmp_path / "app")
-    prefix = _read_only(app)
-    if prefix and _run("unshare", "--mount", "true").returncode != 0:
-        pytest.skip("this root may not mount: the read-only tree was not tried")
-    environment = {
-        name: value.replace("/app", str(app))
-        for name, value in _environment_of_the_image().items() if name != "PATH"
-    }  # fmt: skip
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    ran = _run(
-        *prefix, sys.executable, "-m", "extract", "run",
-        cwd=app, timeout=120,
-        env=clean_environment(
-            {**environment, **server.environment(database), "TMPDIR": str(temporary)}
-        ),
-    )  # fmt: skip
+    ran = _run_as_in_the_image(app, sys.executable, server.environment(database))
     assert ran.returncode == 78, ran.stdout + ran.stderr
     assert "YOUTRACK_URL is missing" in ran.stdout + ran.stderr
     with server.connect(database).cursor() as cursor:
         cursor.execute("select status from marts.pipeline_status")
         assert cursor.fetchone() == ("NOK",)
-    written = {
-        path.name for path in (app.with_name("app-local") if prefix else app / ".local").iterdir()
-    }
-    assert {"target", "logs"} <= written, "dbt's folders lie in the volume"
-    assert not list(app.rglob("__pycache__"))
-    assert not list(temporary.iterdir()), "nothing stays in the temporary folder"
+    _assert_written_to_the_volume_only(app)
+
+
+@pytest.mark.long
+def test_the_dockerfile_s_steps_give_a_tree_that_runs_even_with_an_emptied_volume(
+    tmp_path: Path, server: PostgresServer, database: str, youtrack: Server
+):
+    app = _image_tree(tmp_path / "app")
+    # a Python as in the image comes first on the path, so that the step is run as it is written
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    (install,) = (text for name, text in _instructions() if name == "RUN" and "pip install" in text)
+    installed = _run("sh", "-euc", install, cwd=app, env=clean_environment({"PATH": path}))
+    assert installed.returncode == 0, installed.stdout[-2000:] + installed.stderr[-2000:]
+    environment = {**server.environment(database), **source_environment(youtrack)}
+    for _ in range(2):
+        ran = _run_as_in_the_image(app, str(app / ".venv" / "bin" / "python"), environment)
+        assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
+        _assert_written_to_the_volume_only(app)
+        shutil.rmtree(_writable(app))
+    with server.connect(database).cursor() as cursor:
+        cursor.execute("select array_agg(issues_loaded order by started_at) from ops.pipeline_runs")
+        first, second = cursor.fetchone()[0]
+    assert first >= 400 and second < 40, "the database remembers what was loaded, not the volume"
 
 
 # --- compose ---

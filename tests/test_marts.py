@@ -20,7 +20,7 @@ def differences(connection, seeds: Path) -> list[str]:
     """Where the published marts differ from the reference at the same moment."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select as_of from ops.pipeline_runs where status = 'OK' order by started_at desc limit 1"
+            "select max(as_of) from ops.pipeline_runs where status = 'OK'"
         )
         as_of = cursor.fetchone()[0]
     definitions = Definitions.from_vars({}, read_seeds(seeds))

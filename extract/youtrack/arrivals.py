@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from extract.youtrack.reader import DAY
+from extract.youtrack.paging import DAY
 from extract.youtrack.rows import Entity
 from extract.youtrack.selection import ISSUES
 from extract.youtrack.work import Work

@@ -18,9 +18,10 @@ from extract.errors import YouTrackError
 from extract.youtrack.ahead import Lane
 from extract.youtrack.journal import Backfill
 from extract.youtrack.rows import Entity
+from extract.youtrack.search import Within
 from extract.youtrack.work import Scope, Work
 
-ISSUES_A_PACKAGE = 15_000
+ISSUES_A_PACKAGE = 5_000
 WINDOWS_A_PACKAGE = 4
 
 
@@ -40,27 +41,27 @@ def backfill(work: Work, scope: Scope, projects: list[str] | None) -> None:
     Resumes an unfinished read of the same projects; of others, it starts over.
     """
     state = work.journal.state
-    clause = scope.clause if projects is None else scope.only(projects)
+    within = scope.within if projects is None else scope.only(projects)
     if state.backfill is None or state.backfill.projects != projects:
-        first = work.reader.first_created(clause)
+        first = work.reader.first_created(within)
         first = work.journal.started_ms if first is None else first
         state.backfill = Backfill(projects, first, first)
         if state.read_until is None:
             state.read_until = work.journal.started_ms
         # before the first row of data: from now on the database belongs to this YouTrack
         _mark(work, scope, state.backfill.position)
-    _read(work, scope, clause, state.backfill)
+    _read(work, scope, within, state.backfill)
     work.journal.make_keys_unique()
     state.backfill = None
 
 
-def _read(work: Work, scope: Scope, clause: str, progress: Backfill) -> None:
-    total = work.reader.count(clause.strip())
+def _read(work: Work, scope: Scope, within: Within, progress: Backfill) -> None:
+    total = work.reader.count(within.clause.strip())
     opened: deque[_Stretch] = deque()
     for start, end in _stretches(progress.position, work.journal.started_ms, total):
         # imported changes may be older than the oldest issue
         activities_start = 0 if start == progress.first else start
-        opened.append(_open(work, clause, start, end, activities_start))
+        opened.append(_open(work, within, start, end, activities_start))
         if len(opened) > 1:
             _load(work, scope, opened.popleft(), total)
     while opened:
@@ -76,7 +77,9 @@ def _stretches(start: int, end: int, total: int | None) -> Iterator[tuple[int, i
     yield from zip(moments, moments[1:], strict=False)
 
 
-def _open(work: Work, clause: str, start: int, end: int, activities_start: int) -> _Stretch:
+def _open(
+    work: Work, within: Within, start: int, end: int, activities_start: int
+) -> _Stretch:
     """Begin to fetch a stretch: its issues and the changes of the same time, in parallel."""
     reader = work.reader
     issues: Lane[pa.Table] = work.ahead.lane([])
@@ -89,9 +92,9 @@ def _open(work: Work, clause: str, start: int, end: int, activities_start: int) 
         activities.add(work.activities(pages))
 
     for first, last in _windows(start, end):
-        add_issues(reader.walk("created", clause, first, last, split=add_issues))
+        add_issues(reader.created(within, first, last, add_issues))
         begin = activities_start if first == start else first
-        add_activities(reader.feed(clause, begin, last, split=add_activities))
+        add_activities(reader.changes(within, begin, last, add_activities))
     return _Stretch(start, end, issues, activities)
 
 

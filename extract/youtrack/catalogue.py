@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from extract.errors import ConfigurationError, YouTrackError
-from extract.youtrack import search
 from extract.youtrack.client import BadRequestError, ForbiddenError, NotFoundError
 from extract.youtrack.rows import Entity, without_names
+from extract.youtrack.search import Within
 from extract.youtrack.selection import (
     BOARD_FIELDS,
     BOARDS,
@@ -60,8 +60,7 @@ def _scope(work: Work, projects: list[Entity], names: tuple[str, ...] | None) ->
     if names is None:
         short_names = {project["id"]: project["shortName"] for project in projects}
         archived = any(project.get("archived") for project in projects)
-        clause = _clause_of_all(work, short_names) if archived else ""
-        return Scope(None, short_names, clause)
+        return Scope(None, short_names, _all_by_name(work, short_names) if archived else Within())
     by_name = {project["shortName"].casefold(): project for project in projects}
     absent = [name for name in names if name.casefold() not in by_name]
     if absent:
@@ -71,18 +70,18 @@ def _scope(work: Work, projects: list[Entity], names: tuple[str, ...] | None) ->
         )
     wanted = {by_name[name.casefold()]["id"]: by_name[name.casefold()] for name in names}
     short_names = {project["id"]: project["shortName"] for project in wanted.values()}
-    return Scope(sorted(short_names), short_names, search.of_projects(short_names.values()))
+    return Scope(sorted(short_names), short_names, Within(short_names))
 
 
-def _clause_of_all(work: Work, short_names: dict[str, str]) -> str:
+def _all_by_name(work: Work, short_names: dict[str, str]) -> Within:
     """All projects by name: whether a search without names finds archived ones is not known."""
-    clause = search.of_projects(short_names.values())
+    within = Within(short_names)
     try:
-        work.reader.first_created(clause)
+        work.reader.first_created(within)
     except BadRequestError:
         work.findings.warn("issues of archived projects may be left out: no search finds them")
-        return ""
-    return clause
+        return Within()
+    return within
 
 
 def _custom_fields(work: Work, projects: list[Entity]) -> Iterator[Entity]:

@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from extract.errors import YouTrackError
 from extract.youtrack.arrivals import Arrivals
-from extract.youtrack.reader import DAY, HOUR, ISSUES_BY_NAME
+from extract.youtrack.paging import DAY, HOUR
+from extract.youtrack.reader import ISSUES_BY_NAME
 from extract.youtrack.rows import Entity
 from extract.youtrack.selection import ACTIVITIES
 from extract.youtrack.work import Scope, Work
@@ -65,7 +66,7 @@ def catch_up(work: Work, scope: Scope, also: dict[str, Iterable[pa.Table]]) -> N
         arrivals.read.clear()
         arrivals.without_history |= current.moved
         if is_last:
-            for page in work.reader.walk("updated", scope.clause, issues_since):
+            for page in work.reader.updated(scope.within, issues_since):
                 arrivals.add(page)
             _check_issues(work, scope, issues_since, arrivals.read)
         left = [readable for key, readable in current.named.items() if key not in arrivals.read]
@@ -85,9 +86,8 @@ def _since(work: Work) -> tuple[int, int]:
     """
     read_until = work.journal.state.read_until or 0
     newest_issue, newest_change = work.journal.newest()
-    overlap = OVERLAP + work.reader.clock.margin
     return (
-        max(0, min(read_until, newest_issue or read_until) - overlap),
+        max(0, min(read_until, newest_issue or read_until) - OVERLAP),
         max(0, min(read_until, newest_change or read_until) - OVERLAP),
     )
 
@@ -99,7 +99,7 @@ def _rounds(
     known = work.journal.activities_since(since, scope.projects)
     came_again = not known
     current = _Round()
-    for page in work.reader.feed(scope.clause, since, work.journal.started_ms + 2 * DAY):
+    for page in work.reader.changes(scope.within, since, work.journal.started_ms + 2 * DAY):
         new = [activity for activity in page if activity["id"] not in known]
         came_again = came_again or len(new) < len(page)
         arrivals.with_history |= {

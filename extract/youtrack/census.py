@@ -1,21 +1,24 @@
-"""Which issues are still there: a sweep over all ids.
+"""Which issues are still there: a look at all ids.
 
 Deleted, hidden and out of reach look alike: the issue no longer comes back (youtrack-api.md §0
-no. 12). Two sweeps in a row have to miss it before it counts as missing. A sweep also finds what
+no. 12). Two sweeps in a row have to miss it before it counts as missing. A look also finds what
 the catch-up cannot: issues that became visible without a change, and changes that were lost.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+
+import pyarrow as pa
 
 from extract.errors import YouTrackError
 from extract.youtrack.arrivals import Arrivals
 from extract.youtrack.journal import Known
-from extract.youtrack.reader import DAY, ISSUES_BY_NAME
+from extract.youtrack.paging import DAY
+from extract.youtrack.reader import ISSUES_BY_NAME
 from extract.youtrack.rows import Entity
 from extract.youtrack.selection import ISSUE_CENSUS
 from extract.youtrack.work import Scope, Work
@@ -27,17 +30,32 @@ MOST_NEWLY_GONE_SHARE = 0.05
 # a little less than a day, so that a nightly run that starts a minute early still sweeps
 HOURS_BETWEEN_SWEEPS = 20
 
-CENSUS_WINDOWS = 4
+WINDOWS = 4
+ROWS_A_PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An issue as the sweep saw it."""
+    """An issue as a look at all ids saw it."""
 
     id_readable: str
     project_id: str
     created: int
     updated: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """All ids of the scope, beside what raw knew before."""
+
+    at: datetime
+    seen: Mapping[str, Seen | Known]
+    known: Mapping[str, Known]
+
+    @property
+    def gone(self) -> list[str]:
+        """The issues that raw knows and YouTrack no longer shows."""
+        return [key for key in self.known if key not in self.seen]
 
 
 def is_due(work: Work) -> bool:
@@ -49,43 +67,49 @@ def is_due(work: Work) -> bool:
     return hours >= HOURS_BETWEEN_SWEEPS
 
 
-def sweep(work: Work, scope: Scope) -> dict[str, Seen]:
-    """Compare all ids with raw, read again what differs, and write down what did not come back.
+def look(work: Work, scope: Scope) -> Look:
+    """Compare all ids with raw, and read again what differs. Marks nothing."""
+    at = datetime.now(timezone.utc)
+    seen = _all_ids(work, scope)
+    found = Look(at, seen, work.journal.known_in(scope.projects))
+    _read_again(work, found)
+    work.journal.state.away = found.gone
+    return found
+
+
+def sweep(work: Work, found: Look, scope: Scope) -> None:
+    """Write down what did not come back.
 
     Raises YouTrackError, and marks nothing, when so much is gone that it cannot be believed.
     """
-    swept_at = datetime.now(timezone.utc)
-    seen = _all_ids(work, scope)
-    known = work.journal.known_in(scope.projects)
-    _read_again(work, seen, known)
-    gone = {key for key, each in known.items() if key not in seen}
-    _check(work, scope, seen, known, gone)
-    _write(work, seen, known, swept_at)
-    return seen
+    if work.accept_missing:
+        work.counts["accepted_missing"] = len(found.gone)
+    else:
+        _check(found, scope)
+    work.packages.load({"issue_census": _rows(work, found)})
+    work.journal.state.swept_at = work.as_of.isoformat()
+    work.journal.state.away = []
+    work.counts["swept"] = len(found.seen)
 
 
-def take_as_sweep(work: Work, scope: Scope) -> None:
-    """A full load that YouTrack's own count confirms has seen every id."""
-    swept_at = datetime.now(timezone.utc)
+def as_seen(work: Work, scope: Scope) -> Look:
+    """A full load that YouTrack's own count confirms, taken as a look at all ids."""
+    at = datetime.now(timezone.utc)
     known = work.journal.known_in(scope.projects)
-    seen = {
-        key: Seen(each.id_readable, each.project_id, each.created, each.updated)
-        for key, each in known.items()
-    }
-    _write(work, seen, known, swept_at)
+    return Look(at, known, known)
 
 
 def _all_ids(work: Work, scope: Scope) -> dict[str, Seen]:
     """Every issue's id, read in parallel windows of `created`."""
     reader = work.reader
-    first = reader.first_created(scope.clause)
+    first = reader.first_created(scope.within)
     if first is None:
         return {}
     lane = work.ahead.lane([])
     end = work.journal.started_ms + 2 * DAY
-    width = -(-(end - first) // CENSUS_WINDOWS)
+    width = -(-(end - first) // WINDOWS)
     for start in range(first, end, width):
-        lane.add(reader.census(scope.clause, start, min(start + width, end), split=lane.add))
+        lane.add(reader.ids(scope.within, start, min(start + width, end), lane.add))
     seen: dict[str, Seen] = {}
     for page in lane:
         for issue in page:
@@ -96,15 +120,13 @@ def _all_ids(work: Work, scope: Scope) -> dict[str, Seen]:
     return seen
 
 
-def _read_again(work: Work, seen: dict[str, Seen], known: dict[str, Known]) -> None:
+def _read_again(work: Work, found: Look) -> None:
     """Issues that raw lacks, that were away, or whose last change differs: they and their past."""
+    away = set(work.journal.state.away)
     again = {
         key: each.id_readable
-        for key, each in seen.items()
-        if key not in known
-        or known[key].missed_sweeps
-        or known[key].updated != each.updated
-        or known[key].project_id != each.project_id
+        for key, each in found.seen.items()
+        if key in away or _differs(found.known.get(key), each)
     }
     if not again:
         return
@@ -116,54 +138,51 @@ def _read_again(work: Work, seen: dict[str, Seen], known: dict[str, Known]) -> N
     arrivals.load()
 
 
-def _check(
-    work: Work, scope: Scope, seen: dict[str, Seen], known: dict[str, Known], gone: set[str]
-) -> None:
-    """Stop before marking when the answer looks like a loss of rights."""
-    if work.accept_missing:
-        work.counts["accepted_missing"] = len(gone)
-        return
-    newly = {key for key in gone if not known[key].missed_sweeps}
-    before = Counter(each.project_id for each in known.values() if not each.missed_sweeps)
-    now = Counter(each.project_id for each in seen.values())
-    empty = sorted(
-        scope.short_names.get(project, project) for project in before if not now[project]
+def _differs(known: Known | None, seen: Seen | Known) -> bool:
+    return (
+        known is None
+        or known.missed_sweeps > 0
+        or known.updated != seen.updated
+        or known.project_id != seen.project_id
     )
+
+
+def _check(found: Look, scope: Scope) -> None:
+    """Stop before marking when the answer looks like a loss of rights."""
     advice = (
         "give the token's account back its right to read them, or run once with --accept-missing "
         "if they were deleted"
     )
+    before = Counter(each.project_id for each in found.known.values() if not each.missed_sweeps)
+    now = Counter(each.project_id for each in found.seen.values())
+    empty = sorted(scope.short_names.get(each, each) for each in before if not now[each])
     if empty:
         raise YouTrackError(f"no issue of {', '.join(empty)} comes back any more: {advice}")
+    newly = sum(not found.known[key].missed_sweeps for key in found.gone)
     limit = max(MOST_NEWLY_GONE, MOST_NEWLY_GONE_SHARE * before.total())
-    if len(newly) > limit:
+    if newly > limit:
         raise YouTrackError(
-            f"{len(newly)} of {before.total()} known issues do not come back any more, more than "
+            f"{newly} of {before.total()} known issues do not come back any more, more than "
             f"{limit:.0f}: {advice}"
         )
 
 
-def _write(
-    work: Work, seen: dict[str, Seen], known: dict[str, Known], swept_at: datetime
-) -> None:
+def _rows(work: Work, found: Look) -> Iterator[pa.Table]:
     """One row for every issue in scope that is there or was."""
     last_seen = work.journal.census()
-    rows: list[Entity] = [
-        {
-            "issue_id": key,
-            "project_id": (seen.get(key) or known[key]).project_id,
-            "missed_sweeps": 0 if key in seen else known[key].missed_sweeps + 1,
-            "swept_at": swept_at,
-            "seen_at": swept_at if key in seen else last_seen.get(key),
-        }
-        for key in {**seen, **known}
-    ]
-    work.packages.load({"issue_census": _pages(work, rows)})
-    work.journal.state.swept_at = work.as_of.isoformat()
-    work.counts["swept"] = len(seen)
+    ids = list({**found.seen, **found.known})
+    for first in range(0, len(ids), ROWS_A_PAGE):
+        rows = [_row(key, found, last_seen) for key in ids[first : first + ROWS_A_PAGE]]
+        yield work.table(ISSUE_CENSUS, rows, **{key: [row[key] for row in rows] for key in rows[0]})
 
 
-def _pages(work: Work, rows: Sequence[Entity]) -> Iterator:
-    for first in range(0, len(rows), 10_000):
-        part = rows[first : first + 10_000]
-        yield work.table(ISSUE_CENSUS, part, **{key: [row[key] for row in part] for key in part[0]})
+def _row(key: str, found: Look, last_seen: Mapping[str, datetime | None]) -> Entity:
+    seen, known = found.seen.get(key), found.known.get(key)
+    missed_before = known.missed_sweeps if known else 0
+    return {
+        "issue_id": key,
+        "project_id": (seen or known).project_id if seen or known else None,
+        "missed_sweeps": 0 if seen else missed_before + 1,
+        "swept_at": found.at,
+        "seen_at": found.at if seen else last_seen.get(key),
+    }

@@ -44,6 +44,10 @@ class State:
     read_until: int | None = None
     backfill: Backfill | None = None
     swept_at: str | None = None
+    # YouTrack's count of issues less raw's, and the issues that the last look did not find: known
+    # to be away, though no sweep has missed them yet
+    difference: int = 0
+    away: list[str] = field(default_factory=list)
     longest_pages: dict[str, int] = field(default_factory=dict)
 
     @classmethod

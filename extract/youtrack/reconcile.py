@@ -1,40 +1,72 @@
-"""After a full load: does raw hold as many issues as YouTrack counts?"""
+"""Does raw hold as many issues as YouTrack counts?
+
+Asked in every run, because it costs one request and sees what nothing else does without a look
+at all ids: issues that became visible, or went, without any change that a feed would tell.
+"""
 
 from __future__ import annotations
 
+import time
+
 from extract.errors import YouTrackError
 from extract.youtrack import census
-from extract.youtrack.reader import DAY, SECOND
+from extract.youtrack.census import Look
+from extract.youtrack.paging import DAY, SECOND
 from extract.youtrack.work import Scope, Work
 
+# the search index behind a count may lag a little behind an edit
+LOOKS_AT_A_DIFFERENCE = 3
+SECONDS_BETWEEN_LOOKS = 2
 
-def reconcile(work: Work, scope: Scope) -> None:
-    """Compare counts; where they differ, look at every id before calling it an error.
 
-    A load that the count confirms is the first sweep. Only issues created before the load count:
-    the others still come in.
+def reconcile(work: Work, scope: Scope, *, is_full: bool) -> Look | None:
+    """Compare counts; where they differ, look at all ids. Returns that look, if there was one.
+
+    Only issues created before the load count: the others still come in. A difference that an
+    earlier run has looked at already (an issue that went, and waits for the next sweep) is
+    looked at again only when it changes.
+
+    Raises YouTrackError when a full load comes out short.
     """
+    state = work.journal.state
     end = _quiet_moment(work, scope)
     query = _query(work, scope, end)
     counted = work.reader.count(query)
-    loaded = work.journal.created_between(0, end, scope.projects)
-    work.counts |= {"counted_by_youtrack": counted, "counted_in_raw": loaded}
     if counted is None:
         work.findings.warn("YouTrack did not come to a count of its issues: nothing to compare")
-    if counted == loaded:
-        census.take_as_sweep(work, scope)
-        return
-    seen = census.sweep(work, scope)
-    if counted is None:
-        return
-    # the search index may lag, and issues are deleted while a load runs: once more
-    counted = work.reader.count(query)
-    found = sum(each.created < end for each in seen.values())
-    if counted is not None and counted != found:
+        return census.look(work, scope) if is_full else None
+    difference = counted - work.journal.created_between(0, end, scope.projects)
+    if difference == 0 and not is_full and state.difference == 0:
+        return None
+    if difference == 0 and is_full:
+        state.difference = 0
+        return census.as_seen(work, scope)
+    if difference == state.difference and not is_full:
+        return None
+    found = census.look(work, scope)
+    _check_shown(work, query, end, found, is_full=is_full)
+    state.difference = counted - work.journal.created_between(0, end, scope.projects)
+    return found
+
+
+def _check_shown(work: Work, query: str, end: int, found: Look, *, is_full: bool) -> None:
+    """YouTrack's count and YouTrack's list, side by side."""
+    shown = sum(each.created < end for each in found.seen.values())
+    for attempt in range(LOOKS_AT_A_DIFFERENCE):
+        if attempt:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        counted = work.reader.count(query)
+        if counted is None or counted <= shown:
+            return
+    message = (
+        f"YouTrack counts {counted} issues but shows {shown}: its answers are cut, or its search "
+        "index is not up to date"
+    )
+    if is_full and not work.accept_missing:
         raise YouTrackError(
-            f"YouTrack counts {counted} issues but shows {found}: its answers are cut, or its "
-            "search index is not up to date. Nothing is marked; run again later"
+            f"{message}. Run again later; if it stays so, run once with --accept-missing"
         )
+    work.findings.warn(message)
 
 
 def _quiet_moment(work: Work, scope: Scope) -> int:
@@ -48,5 +80,5 @@ def _quiet_moment(work: Work, scope: Scope) -> int:
 def _query(work: Work, scope: Scope, end: int) -> str:
     clock = work.reader.clock
     if clock.zone is None:
-        return scope.clause.strip()
-    return f"{scope.clause}created: {clock.no_later(DAY)} .. {clock.no_earlier(end)}"
+        return scope.within.clause.strip()
+    return f"{scope.within.clause}created: {clock.no_later(DAY)} .. {clock.no_earlier(end)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -91,23 +91,19 @@ def to_arrow(
 
     `filled` gives the columns that have no path in YouTrack's answer.
     """
-    arrays, names = [], []
+    stamp = pa.scalar(loaded_at, _ARROW_TYPES["timestamp"])
+    columns: dict[str, pa.Array] = {}
     for column in table.columns:
-        if column.name == "_dlt_load_id":
-            continue
         if column.name == "loaded_at":
-            values: Iterable[Any] = [loaded_at] * len(entities)
+            columns[column.name] = pa.repeat(stamp, len(entities))
         elif column.name == "_dlt_id":
-            values = arrays[0]
-        elif column.name in filled:
-            values = filled[column.name]
-        else:
-            values = _at(column.path, entities)
-        if column.data_type == "json":
-            values = [None if value is None else _json_text(value) for value in values]
-        arrays.append(pa.array(values, _ARROW_TYPES[column.data_type]))
-        names.append(column.name)
-    return pa.table(arrays, names=names)
+            columns[column.name] = columns[table.key]
+        elif column.name != "_dlt_load_id":
+            values = filled.get(column.name) or _at(column.path, entities)
+            if column.data_type == "json":
+                values = [None if value is None else _json_text(value) for value in values]
+            columns[column.name] = pa.array(values, _ARROW_TYPES[column.data_type])
+    return pa.table(columns)
 
 
 def _at(path: tuple[str, ...], entities: Sequence[Entity]) -> list[Any]:

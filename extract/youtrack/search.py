@@ -8,7 +8,7 @@ Nothing is lost by that: whoever asks looks at the milliseconds of what comes ba
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -69,16 +69,34 @@ def _text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}"
 
 
-def window(scope: str, attribute: str, start: str, end: str) -> str:
+@dataclass(frozen=True)
+class Within:
+    """The projects that a request stays within: id → short name; None for all."""
+
+    projects: Mapping[str, str] | None = None
+
+    @property
+    def clause(self) -> str:
+        """The beginning of a query; ends in a space unless it is empty."""
+        if self.projects is None:
+            return ""
+        return f"project: {', '.join(map(_quoted, self.projects.values()))} "
+
+    def admits(self, project_id: str) -> bool:
+        """Whether an issue of this project may be in the answer."""
+        return self.projects is None or project_id in self.projects
+
+    def admits_readable(self, readable_id: str) -> bool:
+        """The same by an issue's readable id, which begins with its project's short name."""
+        return self.projects is None or readable_id.rpartition("-")[0] in self.projects.values()
+
+
+EVERYWHERE = Within()
+
+
+def window(within: Within, attribute: str, start: str, end: str) -> str:
     """Issues whose `created` or `updated` lies between two literals, in that order of time."""
-    return f"{scope}{attribute}: {start} .. {end} sort by: {attribute} asc"
-
-
-def of_projects(short_names: Iterable[str] | None) -> str:
-    """The beginning of a query that stays within projects; empty for all."""
-    if short_names is None:
-        return ""
-    return f"project: {', '.join(map(_quoted, short_names))} "
+    return f"{within.clause}{attribute}: {start} .. {end} sort by: {attribute} asc"
 
 
 def of_issues(readable_ids: Sequence[str]) -> str:

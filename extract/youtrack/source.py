@@ -84,7 +84,7 @@ def _write_file(pages: Iterator[pa.Table], path: Path, load_id: str) -> int:
         for page in pages:
             if not page.num_rows:
                 continue
-            page = page.append_column("_dlt_load_id", pa.array([load_id] * page.num_rows))
+            page = page.append_column("_dlt_load_id", pa.repeat(load_id, page.num_rows))
             writer = writer or pyarrow.csv.CSVWriter(file, page.schema)
             writer.write_table(page)
             rows += page.num_rows

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from extract.youtrack import search
 from extract.youtrack.ahead import Ahead
 from extract.youtrack.findings import Findings
 from extract.youtrack.journal import Journal
 from extract.youtrack.reader import Reader
 from extract.youtrack.rows import Entity, to_arrow
+from extract.youtrack.search import Within
 from extract.youtrack.selection import ACTIVITIES, ISSUES, Table
 
 Progress = Callable[[str, int, "int | None"], None]
@@ -37,12 +37,12 @@ class Scope:
     projects: list[str] | None
     # every project in scope that YouTrack lists, by id
     short_names: dict[str, str]
-    # the beginning of a query that stays within them
-    clause: str
+    # what requests stay within
+    within: Within
 
-    def only(self, project_ids: Sequence[str]) -> str:
-        """The beginning of a query that stays within some of the projects."""
-        return search.of_projects(self.short_names[each] for each in project_ids)
+    def only(self, project_ids: Sequence[str]) -> Within:
+        """Some of the projects."""
+        return Within({each: self.short_names[each] for each in project_ids})
 
 
 @dataclass

@@ -1,0 +1,625 @@
+"""The dashboard as a file: what it is made of, and the numbers that its charts would show."""
+
+import json
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from itertools import combinations
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import REPOSITORY, PostgresServer, Project
+from datalens_sql import chart_columns, chart_sql, entries, expression, query, selector_sql
+from reference import Definitions, compute, read_raw, read_seeds
+
+from datalens.__main__ import main, read_connection, render
+from datalens.manifest import TYPES, read_marts, refuse_stale
+from extract.errors import ConfigurationError
+
+Json = dict[str, Any]
+
+LAYOUT = yaml.safe_load((REPOSITORY / "datalens" / "layout.yml").read_text(encoding="utf-8"))
+RECORDED = json.loads((REPOSITORY / "tests" / "datalens_recorded.json").read_text("utf-8"))
+READER = "datalens_reader"
+SELECTORS = ("team", "issue_type", "sprint", "quarter")
+NOW = datetime.fromisoformat("2026-06-17T12:00:00+00:00")  # conftest.FROZEN
+
+
+@pytest.fixture(scope="module")
+def manifest(project: Project, published: tuple[str, dict[str, str]]) -> Path:
+    return project.root / "target" / "manifest.json"
+
+
+@pytest.fixture(scope="module", params=["en", "ru"])
+def locale(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def workbook(manifest: Path, locale: str) -> Json:
+    return json.loads(render(manifest, locale, read_connection()))
+
+
+@pytest.fixture(scope="module")
+def marts(server: PostgresServer, published: tuple[str, dict[str, str]]) -> dict[str, list[Json]]:
+    """The marts as the reference computes them from raw, without dbt and without the marts."""
+    connection = server.connect(published[0])
+    seeds = read_seeds(REPOSITORY / "dbt_project" / "seeds")
+    computed = compute(read_raw(connection), Definitions.from_vars({}, seeds), NOW)
+    connection.close()
+    issues = {row["issue_id"]: row for row in computed["fct_issues"]}
+    for row in computed["fct_state_intervals"]:
+        issue = issues[row["issue_id"]]
+        row.update({name: issue[name] for name in (*SELECTORS, "is_done", "is_excluded_team")})
+    return computed
+
+
+@pytest.fixture(scope="module")
+def reader(server: PostgresServer, published: tuple[str, dict[str, str]]) -> Iterator[Any]:
+    """A cursor of the role that DataLens uses."""
+    connection = server.connect(published[0], READER)
+    with connection.cursor() as cursor:
+        yield cursor
+    connection.close()
+
+
+def chart(workbook: Json, name: str, locale: str) -> Json:
+    wanted = LAYOUT["charts"][name]["name"][locale]
+    return next(one for one in entries(workbook, "widget").values() if one["name"] == wanted)
+
+
+def dash(workbook: Json) -> Json:
+    return next(iter(entries(workbook, "dash").values()))["data"]
+
+
+# ---- the file
+
+
+def test_the_committed_workbook_is_what_the_models_and_the_layout_make(manifest: Path) -> None:
+    committed = (REPOSITORY / "datalens" / "leadtime-workbook.json").read_text(encoding="utf-8")
+    made = render(manifest, "en", read_connection())
+    assert committed == made, "make datalens was not run after a change of the models"
+    assert made == render(manifest, "en", read_connection())
+
+
+def test_every_id_is_unique_and_every_reference_resolves(workbook: Json) -> None:
+    assert set(workbook) == {"export", "hash"}
+    assert isinstance(workbook["hash"], str)
+    assert workbook["export"]["version"] == "v1"
+    scopes = ("connection", "dataset", "widget", "dash")
+    assert set(workbook["export"]["entries"]) == set(scopes)
+    ids = [mock_id for scope in scopes for mock_id in entries(workbook, scope)]
+    assert sorted(ids, key=int) == [str(number) for number in range(len(ids))]
+    names = [entry["name"] for scope in scopes for entry in entries(workbook, scope).values()]
+    # a dataset and a chart may share a name, two charts may not
+    assert all("/" not in name for name in names)
+    for scope in scopes:
+        of_scope = [entry["name"] for entry in entries(workbook, scope).values()]
+        assert len(of_scope) == len(set(of_scope))
+    datasets = entries(workbook, "dataset")
+    for dataset in datasets.values():
+        (source,) = dataset["sources"]
+        assert source["connection_id"] in entries(workbook, "connection")
+        assert source["managed_by"] == dataset["source_avatars"][0]["managed_by"] == "user"
+        assert dataset["source_avatars"][0]["source_id"] == source["id"]
+    for widget in entries(workbook, "widget").values():
+        shared = widget["data"]["shared"]
+        (dataset_id,) = shared["datasetsIds"]
+        known = {field["guid"]: field for field in datasets[dataset_id]["result_schema"]}
+        placed = [
+            item for place in shared["visualization"]["placeholders"] for item in place["items"]
+        ]
+        for item in [*placed, *shared["filters"], *shared["sort"], *shared["colors"]]:
+            if item["type"] != "PSEUDO":
+                assert item["datasetId"] == dataset_id
+                assert item["title"] == known[item["guid"]]["title"]
+        assert {field["guid"] for field in shared["datasetsPartialFields"][0]} == set(known)
+
+
+def test_the_dashboard_passes_the_checks_of_the_import(workbook: Json) -> None:
+    data = dash(workbook)
+    assert data["schemeVersion"] == 8
+    ids = [item["id"] for tab in data["tabs"] for item in tab["items"]]
+    ids += [part["id"] for tab in data["tabs"] for item in tab["items"]
+            for part in item["data"].get("tabs", [])]  # fmt: skip
+    assert len(ids) == len(set(ids))
+    assert data["counter"] > 1
+    for tab in data["tabs"]:
+        assert [place["i"] for place in tab["layout"]] == [item["id"] for item in tab["items"]]
+        for place in tab["layout"]:
+            assert 0 <= place["x"] < place["x"] + place["w"] <= 36
+        for one, other in combinations(tab["layout"], 2):
+            apart = (
+                one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+                or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+            )  # fmt: skip
+            assert apart, f"{one['i']} lies on {other['i']}"
+        for item in tab["items"]:
+            assert item["namespace"] == "default"
+            if item["type"] == "widget":
+                assert item["data"]["tabs"][0]["chartId"] in entries(workbook, "widget")
+            elif item["type"] == "control":
+                source = item["data"]["source"]
+                schema = entries(workbook, "dataset")[source["datasetId"]]["result_schema"]
+                assert source["datasetFieldId"] in {field["guid"] for field in schema}
+                assert list(item["defaults"]) == [source["datasetFieldId"]]
+            else:
+                assert item["type"] == "text"
+    shown = {
+        item["data"]["tabs"][0]["chartId"]
+        for tab in data["tabs"] for item in tab["items"] if item["type"] == "widget"
+    }  # fmt: skip
+    assert shown == set(entries(workbook, "widget")), "a chart that no tab shows"
+
+
+def test_titles_are_unique_within_a_dataset_and_every_column_has_words(
+    manifest: Path, workbook: Json, locale: str
+) -> None:
+    known = read_marts(manifest, locale)
+    for dataset in entries(workbook, "dataset").values():
+        titles = [field["title"] for field in dataset["result_schema"]]
+        assert len(titles) == len(set(titles)), [n for n, c in Counter(titles).items() if c > 1]
+        mart = known[dataset["sources"][0]["parameters"]["table_name"]]
+        assert mart.description == dataset["description"] != ""
+        for column in mart.columns.values():
+            assert column.title != column.name, f"{mart.name}.{column.name} has no {locale} title"
+            assert column.description, f"{mart.name}.{column.name} has no {locale} description"
+            if locale == "ru" and mart.name != "pipeline_status":
+                assert re.search("[а-яё]", column.description), f"{mart.name}.{column.name}"
+
+
+def test_every_selector_takes_several_values_and_reaches_every_chart(workbook: Json) -> None:
+    datasets = entries(workbook, "dataset")
+    for tab in dash(workbook)["tabs"]:
+        controls = [item["data"]["source"] for item in tab["items"] if item["type"] == "control"]
+        assert {control["datasetFieldId"] for control in controls} >= set(SELECTORS)
+        assert all(
+            control["multiselectable"] == (tab["id"] != "percentiles") for control in controls
+        )
+        for item in tab["items"]:
+            if item["type"] != "widget":
+                continue
+            widget = entries(workbook, "widget")[item["data"]["tabs"][0]["chartId"]]
+            dataset = datasets[widget["data"]["shared"]["datasetsIds"][0]]
+            if dataset["sources"][0]["parameters"]["table_name"] == "pipeline_status":
+                continue
+            assert {field["guid"] for field in dataset["result_schema"]} >= set(SELECTORS)
+
+
+def test_no_tab_shows_both_kinds_of_percentile_and_nothing_adds_them_up(workbook: Json) -> None:
+    datasets = entries(workbook, "dataset")
+    for tab in dash(workbook)["tabs"]:
+        kinds = set()
+        for item in tab["items"]:
+            if item["type"] == "widget":
+                widget = entries(workbook, "widget")[item["data"]["tabs"][0]["chartId"]]
+                sql = chart_sql(workbook, widget)
+                if "percentile_disc" in sql:
+                    kinds.add("nearest rank")
+                    assert re.search("nearest rank|ближайший ранг", widget["name"])
+                if "agg_lead_time_percentiles" in sql:
+                    kinds.add("mart")
+        assert len(kinds) <= 1
+    (mart,) = (
+        dataset for dataset in datasets.values()
+        if dataset["sources"][0]["parameters"]["table_name"] == "agg_lead_time_percentiles"
+    )  # fmt: skip
+    assert {field["type"] for field in mart["result_schema"]} == {"DIMENSION"}
+    assert {field["aggregation"] for field in mart["result_schema"]} == {"none"}
+
+
+def test_the_throughput_says_whose_quarter_it_is_and_opens_with_stories(
+    workbook: Json, locale: str
+) -> None:
+    throughput = chart(workbook, "throughput", locale)
+    assert {"en": "the quarter is the sprint's", "ru": "квартал — спринта"}[locale] in (
+        throughput["name"]
+    )
+    (control,) = (
+        item for tab in dash(workbook)["tabs"] for item in tab["items"]
+        if item["type"] == "control" and "kind_of_work" in item["defaults"]
+    )  # fmt: skip
+    (word,) = control["defaults"]["kind_of_work"]
+    sql = chart_sql(workbook, throughput, control["defaults"])
+    assert f"CASE WHEN av.is_story THEN '{word}'" in sql
+    assert f"IN ('{word}')" in sql
+
+
+def test_the_connection_is_that_of_datalens_and_holds_no_secret(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "hunter2")
+    monkeypatch.setenv("PGHOST", "db.internal")
+    text = render(manifest, "en", read_connection())
+    (connection,) = entries(json.loads(text), "connection").values()
+    assert connection["password"] == "******"
+    assert "hunter2" not in text
+    assert "db.internal" not in text
+    assert (connection["host"], connection["port"], connection["username"]) == (
+        "leadtime-db", 5432, READER,
+    )  # fmt: skip
+    monkeypatch.setenv("DATALENS_DB_HOST", "pg.example.org")
+    monkeypatch.setenv("DATALENS_DB_PORT", "6432")
+    monkeypatch.setenv("DATALENS_DB_USER", "viewer")
+    assert {"host": "pg.example.org", "port": 6432, "username": "viewer"}.items() <= (
+        read_connection().items()
+    )
+
+
+# ---- against the database
+
+
+def test_every_table_and_column_exists_with_a_type_that_datalens_reads(
+    workbook: Json, reader: Any
+) -> None:
+    for dataset in entries(workbook, "dataset").values():
+        source = dataset["sources"][0]
+        place = source["parameters"]
+        reader.execute(
+            """
+            select attname, format_type(atttypid, null), typtype
+            from pg_attribute
+            inner join pg_type on pg_type.oid = atttypid
+            where attrelid = %s::regclass and attnum > 0 and not attisdropped
+            """,
+            (f"{place['schema_name']}.{place['table_name']}",),
+        )
+        actual = {name: (kind, category) for name, kind, category in reader.fetchall()}
+        for column in source["raw_schema"]:
+            kind, category = actual.pop(column["name"])
+            assert category == "b", f"{column['name']} is an enum or worse"
+            assert TYPES[kind] == (column["user_type"], column["native_type"]["name"])
+        assert not actual, f"{place['table_name']}: {sorted(actual)} are not in the dataset"
+
+
+def test_the_translation_is_what_the_real_services_sent() -> None:
+    for recorded in RECORDED["queries"]:
+        dataset = RECORDED["datasets"][recorded["dataset"]]
+        sql = query(
+            dataset,
+            {field["guid"]: field for field in dataset["result_schema"]},
+            recorded["shown"],
+            [(guid, "IN", values) for guid, values in recorded["selected"].items()],
+            recorded["order"],
+            "leadtime.",
+        )
+        assert " ".join(sql.split()) == recorded["sql"]
+    for recorded in RECORDED["expressions"]:
+        field = {"calc_mode": "formula", "guid_formula": recorded["formula"]}
+        status = {"calc_mode": "direct", "source": "status", "aggregation": "none"}
+        sql = expression(field, {"status": status})
+        assert re.sub(r"[\s()]", "", sql) == re.sub(r"[\s()]", "", recorded["sql"])
+
+
+def nearest_rank(values: list[Decimal], quantile: Fraction) -> Decimal:
+    return sorted(values)[ceil(quantile * len(values)) - 1]
+
+
+def ranks(values: list[Decimal], *percents: int) -> list[Decimal]:
+    return [nearest_rank(values, Fraction(percent, 100)) for percent in percents]
+
+
+def under(rows: list[Json], selected: dict[str, list[str]]) -> list[Json]:
+    return [row for row in rows if all(row[name] in values for name, values in selected.items())]
+
+
+def grouped(rows: list[Json], *names: str) -> dict[tuple, list[Json]]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[name] for name in names)].append(row)
+    return groups
+
+
+def measured(marts: dict[str, list[Json]], selected: dict[str, list[str]]) -> list[Json]:
+    done = [
+        row
+        for row in marts["fct_issues"]
+        if row["is_done"] and not row["is_excluded_team"] and row["lead_time_days"] is not None
+    ]
+    return under(done, selected)
+
+
+def by_quarter_wanted(marts: dict[str, list[Json]], selected: dict) -> list[tuple]:
+    return [
+        (*key, *ranks([row["lead_time_days"] for row in rows], 10, 25, 50, 75, 90), len(rows))
+        for key, rows in grouped(measured(marts, selected), "quarter").items()
+    ]
+
+
+def by_team_wanted(marts: dict[str, list[Json]], selected: dict) -> list[tuple]:
+    return [
+        (*key, len(rows), *ranks([row["lead_time_days"] for row in rows], 10, 25, 50, 75, 90))
+        for key, rows in grouped(measured(marts, selected), "team", "quarter").items()
+    ]
+
+
+def spectrum_wanted(marts: dict[str, list[Json]], selected: dict) -> list[tuple]:
+    key = ("lead_time_bucket", "lead_time_bucket_order")
+    return [
+        (label, len(rows), order)
+        for (label, order), rows in grouped(measured(marts, selected), *key).items()
+    ]
+
+
+def throughput_wanted(marts: dict[str, list[Json]], selected: dict) -> list[tuple]:
+    counts = ("planned_count", "completed_count", "added_count", "carried_over_count")
+    return [
+        (
+            sprint,
+            *(sum(row[name] for row in rows) for name in counts),
+            min(row["sprint_start_date"] for row in rows),
+        )
+        for (sprint,), rows in grouped(
+            under(marts["agg_sprint_throughput"], selected), "sprint"
+        ).items()
+    ]
+
+
+def issues_wanted(marts: dict[str, list[Json]], selected: dict) -> list[tuple]:
+    columns = LAYOUT["charts"]["issues"]["columns"]
+    return [tuple(row[name] for name in columns) for row in measured(marts, selected)]
+
+
+def time_in_state_wanted(marts: dict[str, list[Json]], selected: dict) -> list[tuple]:
+    visits = [
+        row
+        for row in under(marts["fct_state_intervals"], selected)
+        if row["is_done"] and not row["is_excluded_team"]
+    ]
+    wanted = []
+    for key, rows in grouped(visits, "state_category", "state").items():
+        days, issues = [row["days"] for row in rows], {row["issue_id"] for row in rows}
+        wanted.append(
+            (*key, len(issues), len(rows), sum(days) / len(issues), *ranks(days, 50, 90), sum(days))
+        )
+    return wanted
+
+
+CHARTS = {
+    "spectrum": spectrum_wanted,
+    "percentiles_by_quarter": by_quarter_wanted,
+    "percentiles_by_team": by_team_wanted,
+    "throughput": throughput_wanted,
+    "issues": issues_wanted,
+    "time_in_state": time_in_state_wanted,
+}
+
+
+def two_of(name: str, marts: dict[str, list[Json]]) -> list[str]:
+    """The two most frequent values, so that the selection holds something in every chart."""
+    found = Counter(row[name] for row in measured(marts, {}))
+    found += Counter(row[name] for row in marts["agg_sprint_throughput"])
+    found.pop("(none)", None)
+    return [value for value, _ in found.most_common(2)]
+
+
+def alike(actual: Any, wanted: Any) -> bool:
+    if isinstance(wanted, (Decimal, Fraction, float)) and actual is not None:
+        return abs(float(actual) - float(wanted)) <= 0.01
+    return actual == wanted
+
+
+def assert_same(actual: list[tuple], wanted: list[tuple]) -> None:
+    def order(row: tuple) -> str:
+        return repr([cell for cell in row if isinstance(cell, str)])
+
+    assert len(actual) == len(wanted)
+    for one, other in zip(sorted(actual, key=order), sorted(wanted, key=order), strict=True):
+        assert len(one) == len(other)
+        assert all(map(alike, one, other)), f"{one} instead of {other}"
+
+
+@pytest.mark.parametrize("name", CHARTS)
+@pytest.mark.parametrize("by", [(), *((one,) for one in SELECTORS), ("team", "quarter")])
+def test_a_chart_shows_the_numbers_that_raw_gives(
+    name: str, by: tuple[str, ...], workbook: Json, locale: str, marts: dict, reader: Any
+) -> None:
+    selected = {selector: two_of(selector, marts) for selector in by}
+    wanted = CHARTS[name](marts, selected)
+    assert wanted, "a check of nothing"
+    reader.execute(chart_sql(workbook, chart(workbook, name, locale), selected))
+    assert_same(reader.fetchall(), wanted)
+
+
+def test_the_throughput_of_stories_is_that_of_stories(
+    workbook: Json, locale: str, marts: dict, reader: Any
+) -> None:
+    words = LAYOUT["datasets"]["throughput"]["formulas"]["kind_of_work"]["words"]
+    throughput = chart(workbook, "throughput", locale)
+    for word, is_story in (("stories", True), ("others", False)):
+        rows = under(marts["agg_sprint_throughput"], {"is_story": [is_story]})
+        wanted = throughput_wanted({"agg_sprint_throughput": rows}, {})
+        reader.execute(chart_sql(workbook, throughput, {"kind_of_work": [words[word][locale]]}))
+        assert_same(reader.fetchall(), wanted)
+
+
+def test_sprints_and_buckets_stand_in_their_own_order(
+    workbook: Json, locale: str, reader: Any
+) -> None:
+    for name in ("throughput", "spectrum"):
+        reader.execute(chart_sql(workbook, chart(workbook, name, locale)))
+        places = [row[-1] for row in reader.fetchall()]
+        assert len(places) > 1
+        assert places == sorted(places)
+
+
+@pytest.mark.parametrize("by", [(), ("mart_team",), ("mart_team", "mart_quarter")])
+def test_the_table_of_the_mart_shows_one_interpolated_row(
+    by: tuple[str, ...], workbook: Json, locale: str, marts: dict, reader: Any
+) -> None:
+    controls = {
+        item["id"]: item for item in dash(workbook)["tabs"][1]["items"] if item["type"] == "control"
+    }
+    assert {tuple(item["defaults"].values()) for item in controls.values()} == {("(all)",)}
+    picked = {name.removeprefix("mart_"): two_of(name.removeprefix("mart_"), marts)[0]
+              for name in by}  # fmt: skip
+    values = {name: "(all)" for name in SELECTORS} | picked
+    table = chart(workbook, "percentiles_mart", locale)
+    reader.execute(chart_sql(workbook, table, {name: [value] for name, value in values.items()}))
+    wanted = [
+        tuple(row[column] for column in chart_columns(table))
+        for row in marts["agg_lead_time_percentiles"]
+        if values.items() <= row.items()
+    ]
+    assert len(wanted) == 1
+    assert_same(reader.fetchall(), wanted)
+
+
+def test_a_selector_offers_every_value_that_a_chart_can_show(
+    workbook: Json, marts: dict, reader: Any
+) -> None:
+    controls = [item for item in dash(workbook)["tabs"][0]["items"] if item["type"] == "control"]
+    offered = {}
+    for control in controls:
+        reader.execute(selector_sql(workbook, control, {}))
+        offered[control["data"]["source"]["datasetFieldId"]] = {row[0] for row in reader.fetchall()}
+    for name in SELECTORS:
+        shown = {row[name] for row in measured(marts, {})}
+        shown |= {row[name] for row in marts["agg_sprint_throughput"]}
+        assert offered[name] == shown
+    team = two_of("team", marts)[:1]
+    (by_sprint,) = (one for one in controls if "sprint" in one["defaults"])
+    reader.execute(selector_sql(workbook, by_sprint, {"team": team}))
+    narrowed = {row[0] for row in reader.fetchall()}
+    assert set() < narrowed < offered["sprint"]
+
+
+def test_a_value_with_quotes_and_markup_is_only_a_value(
+    workbook: Json, locale: str, reader: Any
+) -> None:
+    hostile = ["</script><script>alert(1)</script>", "O'Brien\"; drop table marts.fct_issues; --"]
+    for name in CHARTS:
+        reader.execute(chart_sql(workbook, chart(workbook, name, locale), {"team": hostile}))
+        assert reader.fetchall() == []
+
+
+# ---- the last run
+
+GOOD, BAD = "#1B9E3E", "#D62728"
+A_RUN = (
+    "insert into ops.pipeline_runs (run_id, started_at, finished_at, status, error, lock_key) "
+    "values ('test', now() + interval '1 second', {finished}, '{status}', {error}, 4711)"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "word", "colour", "error"),
+    [
+        ("select 1", "OK", GOOD, None),
+        (
+            A_RUN.format(
+                finished="now() + interval '2 seconds'", status="NOK",
+                error="'YouTrack answered 401: look at YOUTRACK_TOKEN'",
+            ),
+            "NOK", BAD, "YOUTRACK_TOKEN",
+        ),
+        (A_RUN.format(finished="null", status="RUNNING", error="null"), "NOK", BAD, "died"),
+        ("truncate ops.pipeline_runs", "NEVER", "#8A8A8A", None),
+        (
+            "update ops.pipeline_runs set started_at = started_at - interval '9 days', "
+            "finished_at = finished_at - interval '9 days'",
+            "NOK", BAD, "last good run",
+        ),
+    ],
+    ids=["good", "failed", "killed in the middle", "no run at all", "too old"],
+)  # fmt: skip
+def test_the_status_widget_says_how_the_last_run_went(
+    before: str,
+    word: str,
+    colour: str,
+    error: str | None,
+    server: PostgresServer,
+    published: tuple[str, dict[str, str]],
+    workbook: Json,
+    locale: str,
+) -> None:
+    connection = server.connect(published[0])
+    connection.autocommit = False
+    with connection.cursor() as cursor:
+        cursor.execute(before)
+        cursor.execute(f"set local role {READER}")
+        cursor.execute(chart_sql(workbook, chart(workbook, "status", locale)))
+        assert cursor.fetchall() == [(f'(cl "{word}" "{colour}")',)]
+        cursor.execute(chart_sql(workbook, chart(workbook, "last_run", locale)))
+        ((last_run_at, *_),) = cursor.fetchall()
+        assert (last_run_at is None) == (word == "NEVER")
+        cursor.execute(chart_sql(workbook, chart(workbook, "error", locale)))
+        ((said,),) = cursor.fetchall()
+        assert (error or "(none)") in said
+    connection.rollback()
+    connection.close()
+
+
+# ---- bad input
+
+
+def test_a_missing_or_stale_manifest_names_the_command(tmp_path: Path) -> None:
+    manifest = tmp_path / "target" / "manifest.json"
+    with pytest.raises(ConfigurationError, match="missing.*make run"):
+        refuse_stale(manifest, tmp_path)
+    manifest.parent.mkdir()
+    manifest.write_text("{}")
+    model = tmp_path / "dbt_project" / "models" / "marts" / "fct_issues.sql"
+    model.parent.mkdir(parents=True)
+    model.write_text("select 1")
+    os.utime(model, (manifest.stat().st_mtime - 60,) * 2)
+    refuse_stale(manifest, tmp_path)
+    os.utime(model, (manifest.stat().st_mtime + 60,) * 2)
+    with pytest.raises(ConfigurationError, match=r"older than .*fct_issues\.sql.*make run"):
+        refuse_stale(manifest, tmp_path)
+    with pytest.raises(ConfigurationError, match="no dbt manifest.*make run"):
+        read_marts(manifest, "en")
+
+
+def test_a_mart_or_column_that_is_gone_or_unreadable_is_named(
+    manifest: Path, tmp_path: Path
+) -> None:
+    def broken(change: Any) -> Path:
+        document = json.loads(manifest.read_text(encoding="utf-8"))
+        change(document["nodes"])
+        path = tmp_path / "manifest.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        return path
+
+    spectrum = "model.lead_time.agg_lead_time_spectrum"
+    issues = "model.lead_time.fct_issues"
+    with pytest.raises(ConfigurationError, match="agg_lead_time_spectrum.*make build"):
+        render(broken(lambda nodes: nodes.pop(spectrum)), "en", read_connection())
+    without = broken(lambda nodes: nodes[issues]["columns"].pop("lead_time_days"))
+    with pytest.raises(ConfigurationError, match=r"lead_time_days.*make build"):
+        render(without, "en", read_connection())
+    jsonb = broken(lambda nodes: nodes[issues]["columns"]["team"].update(data_type="jsonb"))
+    with pytest.raises(ConfigurationError, match=r"fct_issues\.team.*jsonb"):
+        render(jsonb, "en", read_connection())
+
+
+def test_titles_with_quotes_and_markup_stay_text(manifest: Path, tmp_path: Path) -> None:
+    title = 'Team "A" </script> [lead_time_days] \\'
+    document = json.loads(manifest.read_text(encoding="utf-8"))
+    column = document["nodes"]["model.lead_time.fct_issues"]["columns"]["team"]
+    column["config"] = {"meta": {"title": {"en": title}}}
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    workbook = json.loads(render(path, "en", read_connection()))
+    titles = {
+        field["title"]
+        for dataset in entries(workbook, "dataset").values()
+        for field in dataset["result_schema"]
+    }
+    assert title in titles
+
+
+def test_an_unknown_locale_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], manifest: Path
+) -> None:
+    monkeypatch.setenv("LOCALE", "de")
+    monkeypatch.setattr("datalens.__main__.PROJECT_ROOT", manifest.parent.parent)
+    assert main([]) == 78
+    assert "LOCALE is one of en, ru" in capsys.readouterr().err
