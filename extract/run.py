@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg2
 
-from extract import publish, summary
+from extract import error_reports, publish, summary
 from extract.alarm import Alarm
 from extract.build import BuildReport, Dbt, definition
 from extract.console import RunConsole
@@ -110,6 +110,8 @@ def execute(options: RunOptions) -> int:
             code = DatabaseError.exit_code if isinstance(failure, psycopg2.Error) else 1
             error = f"{type(failure).__name__}: {failure}"
         code = _end(console, session, options, result, started, code, error)
+        if error:
+            error_reports.report(console.redact(error))
         if alarm:
             alarm.run_ended(error, died_before=bool(session and session.died_before))
         return code
@@ -170,6 +172,11 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
     if session.source_problem and options.extract:
         raise ConfigurationError(session.source_problem)
     console.set_level(settings.log_level)
+    if settings.sentry_dsn:
+        try:
+            error_reports.start(settings.sentry_dsn.get_secret_value(), console.redact)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
     with session.limited_to(settings.run_timeout_minutes):
         if options.extract:
             session.record.update(stage="extract")

@@ -16,6 +16,7 @@ page after it has to bring nothing new (measured caps: 42, 1000, 3500; youtrack-
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -57,6 +58,9 @@ class Asking(Protocol):
     def named(self, readable_ids: list[str]) -> list[Entity]: ...
 
 
+_LEARNING = threading.Lock()
+
+
 class PageEnds:
     """Whether a page of a list is its last one, although the server may cut pages in silence.
 
@@ -74,16 +78,15 @@ class PageEnds:
         if length >= top:
             self._learn(length)
             return False
-        if length <= self._longest.get(self._kind, 0):
-            return True
         if not is_new and length < max(previous, 2):
             # only the overlap came back, so the page before was the end, and uncut
             self._learn(previous)
             return True
-        return False
+        return length <= self._longest.get(self._kind, 0)
 
     def _learn(self, length: int) -> None:
-        self._longest[self._kind] = max(self._longest.get(self._kind, 0), length)
+        with _LEARNING:
+            self._longest[self._kind] = max(self._longest.get(self._kind, 0), length)
 
 
 def listing(asking: Asking, kind: str, path: str, fields: str, top: int) -> list[Entity]:
