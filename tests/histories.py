@@ -690,6 +690,11 @@ class Tracker:
         if self.options.is_ambiguous:
             self.add_gaps()
         self.rng.shuffle(self.activities)
+        self.with_state_changes = {
+            one["issue_id"]
+            for one in self.activities
+            if one["field_id"] == STATE and names_of(one["added"]) != names_of(one["removed"])
+        }
         tables: Raw = {
             "projects": self.project_rows(),
             "custom_fields": self.custom_field_rows(),
@@ -780,16 +785,7 @@ class Tracker:
     def issue_row(self, person: Person) -> dict:
         """The issue as it shows today; some show a state that their history does not lead to."""
         present = dict(person.values)
-        changes = (
-            [
-                one
-                for one in self.activities
-                if one["issue_id"] == person.id and one["field_id"] == STATE
-            ]
-            if self.rng.random() < 0.1
-            else []
-        )
-        if any(names_of(one["added"]) != names_of(one["removed"]) for one in changes):
+        if person.id in self.with_state_changes and self.rng.random() < 0.1:
             resolved = dict(STATES)[str(present[STATE])]
             present[STATE] = self.rng.choice([one for one, is_so in STATES if is_so == resolved])
         entries = [
@@ -871,7 +867,7 @@ class Tracker:
         ]
 
     def sprint_row(self, sprint: SprintPlan) -> dict:
-        """A sprint with those who are in it now; issues that are gone are not listed."""
+        """A sprint with those who are in it now; issues that are gone stay as last seen."""
         if sprint.board_id == "108-11":
             members = [
                 one for one in self.people if sprint.name in one.versions and one.project == "0-2"
@@ -880,7 +876,7 @@ class Tracker:
             members = self.people[::5]
         else:
             members = [one for one in self.people if sprint.id in one.sprints]
-        listed = [{"id": one.id} for one in members if one.id not in self.missing]
+        listed = [{"id": one.id} for one in members]
         if sprint.id == "109-7":
             listed.append({"id": "2-999999"})
         return {

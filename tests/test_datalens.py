@@ -215,6 +215,17 @@ def test_no_tab_shows_both_kinds_of_percentile_and_nothing_adds_them_up(workbook
     assert {field["aggregation"] for field in mart["result_schema"]} == {"none"}
 
 
+def test_only_done_issues_of_included_teams_are_counted(workbook: Json) -> None:
+    for widget in entries(workbook, "widget").values():
+        sql = chart_sql(workbook, widget)
+        if "marts.fct_" in sql:
+            assert "av.is_done IN (true)" in sql
+            assert "av.is_excluded_team IN (false)" in sql
+        if "marts.fct_issues" in sql:
+            assert "av.has_time_error IN (false)" in sql
+            assert "av.lead_time_days >= 0.0" in sql  # leaves out those without one
+
+
 def test_the_throughput_says_whose_quarter_it_is_and_opens_with_stories(
     workbook: Json, locale: str
 ) -> None:

@@ -528,9 +528,12 @@ def test_work_that_starts_after_the_resolution_is_a_time_error(tracker: Tracker)
     tracker.issue("2-1", "2026-05-01", LeadTime={"minutes": 480})
     tracker.resolve("2-1", "2026-05-03")
     tracker.change("2-1", "2026-05-04", "State", "Done", "In Progress")
-    fact = tracker.fact("2-1")
-    assert (fact["cycle_time_days"], fact["lead_time_days"]) == (None, None)
+    marts = tracker.marts()
+    (fact,) = marts["fct_issues"]
+    assert (fact["cycle_time_days"], fact["lead_time_days"]) == (None, Decimal("1.00"))
     assert fact["has_time_error"]
+    assert marts["agg_lead_time_spectrum"] == []
+    assert marts["agg_lead_time_percentiles"] == []
 
 
 def test_cycle_time_starts_at_the_creation_of_an_issue_created_in_progress(
@@ -1323,7 +1326,9 @@ def test_the_marts_of_drawn_histories_keep_their_identities(seed: int) -> None:
     measured = [
         row
         for row in marts["fct_issues"]
-        if row["is_done"] and not row["is_excluded_team"] and row["lead_time_days"] is not None
+        if row["lead_time_days"] is not None
+        and not row["is_excluded_team"]
+        and not row["has_time_error"]
     ]
     assert sum(row["issues_count"] for row in marts["agg_lead_time_spectrum"]) == len(measured)
     for row in marts["agg_lead_time_percentiles"]:
@@ -1374,5 +1379,25 @@ def test_raw_tables_read_back_give_the_same_marts(server, database: str) -> None
         assert list(read_marts(connection)) == ["dim_sprints"]
         with pytest.raises(psycopg2.Error):
             read_raw(connection, "nowhere")
+    finally:
+        connection.close()
+
+
+def test_drawn_seeds_replace_those_of_the_project(server, database: str) -> None:
+    drawn = histories.draw(1, histories.Options(issues=1))
+    connection = server.connect(database)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("create schema seeds")
+            for seed, rows in drawn.seeds.items():
+                numbers = ("from_day", "to_day", "position")
+                columns = [f"{one} {'integer' if one in numbers else 'text'}" for one in rows[0]]
+                cursor.execute(f"create table seeds.{seed} ({', '.join(columns)})")
+            cursor.execute("insert into seeds.excluded_teams values ('Nobody')")
+            histories.write_seeds(connection, drawn.seeds)
+            cursor.execute("select team from seeds.excluded_teams")
+            assert cursor.fetchall() == [("Support",)]
+            cursor.execute("select sum(position), max(to_day) from seeds.lead_time_buckets")
+            assert cursor.fetchall() == [(10, 30)]
     finally:
         connection.close()

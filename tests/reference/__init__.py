@@ -12,8 +12,8 @@ be compared with the marts cell by cell. Plain code on purpose: it is read to se
 Where the contract leaves room, this is how it is read here, with the words it rests on.
 
 Lead time
-- A time error takes the lead time too, the field's included: the spectrum must both leave such an
-  issue out ("such an issue is in no spectrum") and sum to the issues "that have a lead time".
+- A time error of the cycle time leaves the lead time as it is ("gives no value" speaks of the
+  span), yet the issue "is in no spectrum and no percentile".
 - Only done issues have spans, so only they have time errors ("null … unless `is_done`").
 - `lead_time_minutes_per_day` replaces the instance's own `minutesADay` as well ("when set,
   replaces 480 and 1440 alike"), never the 86,400 seconds of a span from history.

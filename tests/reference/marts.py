@@ -92,7 +92,9 @@ class Company:
         measured = [
             row
             for row in issues
-            if row["is_done"] and not row["is_excluded_team"] and row["lead_time_days"] is not None
+            if row["lead_time_days"] is not None
+            and not row["is_excluded_team"]
+            and not row["has_time_error"]
         ]
         members = [row for sprint in self.book.sprints for row in self.book.member_rows(sprint)]
         sprints = [self.book.dim_row(sprint) for sprint in self.book.sprints]
@@ -159,8 +161,6 @@ class Company:
                 cycle = days_between(started_at, resolved_at)
             else:
                 has_error = True
-        if has_error:
-            lead, source = None, NONE
         sprint = self.book.sprint_of(history.id, resolved_at)
         label, position = (NONE, None) if lead is None else self.bucket(lead)
         return {

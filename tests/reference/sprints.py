@@ -200,7 +200,7 @@ class SprintBook:
             for sprint_id, intervals in self._explicit(history, explicit, own).items():
                 found[sprint_id][history.id] = intervals
             for board in self.boards:
-                for sprint in board.sprints if board.sync_field is not None else ():
+                for sprint in self._ever_named(history, board, own):
                     if intervals := self._synced(history, board, sprint):
                         found[sprint.id][history.id] = intervals
         return found
@@ -221,6 +221,27 @@ class SprintBook:
             for sprint_id, found in steps.items()
         }
 
+    def _ever_named(self, history: IssueHistory, board: Board, held: set[str]) -> list[Sprint]:
+        """The sprints of a synced board that an issue's field ever held, or that list it now."""
+        if board.sync_field is None:
+            return []
+        sides = [history.values_of(board.sync_field).present]
+        for change in history.changes_of(board.sync_field):
+            sides += [change.added, change.removed]
+        elements = [one for side in sides for one in as_list(side)]
+        if not elements and not held:
+            return []
+        names = {self._named(board, one) for one in elements}
+        return [
+            sprint
+            for sprint in board.sprints
+            if sprint.id in held or (sprint.id if board.follows_element else sprint.name) in names
+        ]
+
+    def _named(self, board: Board, element: object) -> object:
+        """How a value of the field names a sprint: a board's by name, the field's own by id."""
+        return identity(element) if board.follows_element else self.catalogue.name(element)
+
     def _synced(self, history: IssueHistory, board: Board, sprint: Sprint) -> list[Interval]:
         """The spans in which the field held the sprint, in the board's projects."""
         values = history.values_of(board.sync_field or "")
@@ -239,10 +260,10 @@ class SprintBook:
     def _field_spans(
         self, values: SingleValue | ManyValues, created: int, board: Board, sprint: Sprint
     ) -> list[Interval]:
+        wanted = sprint.id if board.follows_element else sprint.name
+
         def is_sprint(element: object) -> bool:
-            if board.follows_element:
-                return identity(element) == sprint.id
-            return self.catalogue.name(element) == sprint.name
+            return self._named(board, element) == wanted
 
         if isinstance(values, ManyValues):
             steps = [

@@ -1,0 +1,247 @@
+"""What a source does in silence is told, and nothing is lost by it: raw stays as it was."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PostgresServer
+from extracting import Extraction, differences, extraction, simulated
+
+from demo.server import Server
+from extract.errors import ConfigurationError, DatabaseError, RunError, YouTrackError
+
+
+@pytest.fixture
+def youtrack() -> Iterator[Server]:
+    with simulated(issues=150) as server:
+        yield server
+
+
+@pytest.fixture
+def empty(
+    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
+) -> Iterator[Extraction]:
+    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
+    yield extractor
+    extractor.connection.close()
+
+
+@pytest.fixture
+def loaded(empty: Extraction) -> Extraction:
+    empty.load()
+    return empty
+
+
+def refused(
+    extractor: Extraction, kind: type[RunError], words: str, **options: Any
+) -> RunError:
+    """The error of a load; raw is as before, and the message keeps the token to itself."""
+    exists = extractor.one("select to_regclass('raw.issues') is not null")
+    before = extractor.raw() if exists else None
+    with pytest.raises(kind, match=words) as caught:
+        extractor.load(**options)
+    assert extractor.source.token not in repr(caught.value)
+    if before is not None:
+        assert differences(before, extractor.raw()) == []
+    else:
+        assert extractor.one("select to_regclass('raw.issues') is null")
+    return caught.value
+
+
+# --- bad input, before anything is written
+
+
+def test_a_wrong_token_names_the_setting(empty: Extraction) -> None:
+    refused(empty, YouTrackError, "YOUTRACK_TOKEN", token="perm:wrong")
+
+
+def test_a_guest_is_refused(empty: Extraction, youtrack: Server) -> None:
+    youtrack.is_guest = True
+    refused(empty, ConfigurationError, "guest")
+
+
+@pytest.mark.parametrize("path", ["/issues", "/some/where"])
+def test_a_wrong_path_answers_with_a_page_and_is_named(
+    empty: Extraction, youtrack: Server, path: str
+) -> None:
+    refused(empty, YouTrackError, "YOUTRACK_URL has a wrong path", url=youtrack.url + path)
+
+
+@pytest.mark.parametrize("path", ["/youtrack", "/api", "/api/", "/youtrack/api/"])
+def test_every_spelling_of_the_address_leads_to_the_same_youtrack(
+    loaded: Extraction, youtrack: Server, path: str
+) -> None:
+    assert loaded.load(url=youtrack.url + path, identity=None).kind == "incremental"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1", "http://no-such-host.invalid"], ids=["refused", "unknown"]
+)
+def test_a_host_that_does_not_answer_is_named(empty: Extraction, url: str) -> None:
+    refused(empty, YouTrackError, "look at YOUTRACK_URL", url=url)
+
+
+def test_projects_that_cannot_be_read_are_named(empty: Extraction, youtrack: Server) -> None:
+    hidden = youtrack.tracker.projects[0].short_name
+    youtrack.tracker.hide_project(hidden)
+    visible = youtrack.tracker.projects[1].short_name
+    error = refused(empty, ConfigurationError, "NOPE", projects=(visible, hidden, "NOPE"))
+    assert hidden in str(error)
+
+
+def test_another_youtrack_over_existing_data_is_refused(loaded: Extraction) -> None:
+    refused(loaded, ConfigurationError, "one database serves one YouTrack", identity="other")
+
+
+def test_a_database_that_does_not_answer_is_named(empty: Extraction) -> None:
+    empty.dsn = empty.dsn.rsplit("/", 1)[0] + "/no_such_database"
+    with pytest.raises(DatabaseError, match="no_such_database"):
+        empty.load()
+
+
+def test_a_redirect_to_another_host_is_not_followed(loaded: Extraction, youtrack: Server) -> None:
+    with simulated(issues=5) as elsewhere:
+        elsewhere.requests = []
+        youtrack.fault("redirect", r"/projects", location=elsewhere.url, count=None)
+        refused(loaded, YouTrackError, "redirects to http://127.0.0.1")
+        assert elsewhere.requests == []
+
+
+# --- rights that vanish without a word
+
+
+def test_fields_that_the_account_may_not_see_are_named(
+    loaded: Extraction, youtrack: Server
+) -> None:
+    youtrack.hidden_attributes = {"Issue.customFields"}
+    refused(loaded, YouTrackError, "customFields.*right")
+
+
+def test_a_project_without_fields_is_a_missing_right(loaded: Extraction, youtrack: Server) -> None:
+    youtrack.fault("empty", r"/customFields", count=None)
+    youtrack.hidden_attributes = {"Project.customFields"}
+    refused(loaded, YouTrackError, "Read Project")
+
+
+def test_an_attribute_that_is_only_nice_to_have_may_be_hidden(
+    loaded: Extraction, youtrack: Server
+) -> None:
+    youtrack.hidden_attributes = {"Project.archived"}
+    loaded.load()
+    assert loaded.rows("select distinct archived from raw.projects") == [(None,)]
+
+
+def test_boards_that_are_all_gone_are_a_fault_until_accepted(
+    loaded: Extraction, youtrack: Server
+) -> None:
+    for board in youtrack.tracker.boards:
+        youtrack.tracker.hide_board(board)
+    refused(loaded, YouTrackError, "--accept-missing")
+    loaded.load(accept_missing=True)
+
+
+def test_a_board_that_is_no_longer_shared_is_told(loaded: Extraction, youtrack: Server) -> None:
+    youtrack.tracker.hide_board(youtrack.tracker.boards[0])
+    report = loaded.load()
+    assert any(youtrack.tracker.boards[0].name in warning for warning in report.warnings)
+
+
+# --- answers that are not what was asked
+
+
+@pytest.mark.parametrize("path", [r"/issues$", r"/activitiesPage$"])
+def test_a_query_that_was_ignored_is_an_error(
+    loaded: Extraction, youtrack: Server, path: str
+) -> None:
+    youtrack.fault("ignore_query", path, count=None)
+    refused(loaded, YouTrackError, "ignored|does not sort")
+
+
+@pytest.mark.parametrize("path", [r"/issues$", r"/activitiesPage$"])
+def test_an_empty_answer_where_there_were_rows_is_an_error(
+    loaded: Extraction, youtrack: Server, path: str
+) -> None:
+    youtrack.fault("empty", path, count=2)
+    refused(loaded, YouTrackError, "does not find|without changes")
+
+
+@pytest.mark.parametrize("path", [r"/issues$", r"/activitiesPage$"])
+def test_one_empty_answer_by_accident_is_asked_again(
+    empty: Extraction, youtrack: Server, path: str
+) -> None:
+    youtrack.fault("empty", path, first=3)
+    empty.load()
+    assert_complete(empty, youtrack)
+
+
+@pytest.mark.parametrize("cap", [1, 7, 42, 99])
+def test_pages_that_the_server_cuts_are_read_to_the_end(
+    empty: Extraction, youtrack: Server, cap: int
+) -> None:
+    youtrack.fault("cap", r"/(issues|activitiesPage|users|sprints|agiles|projects)$",
+                   cap=max(cap, 2), count=None)  # fmt: skip
+    empty.load()
+    assert_complete(empty, youtrack)
+
+
+def test_a_web_page_in_the_middle_of_a_run_is_no_answer(
+    loaded: Extraction, youtrack: Server
+) -> None:
+    youtrack.fault("html", r"/issues$", count=None)
+    refused(loaded, YouTrackError, "web page")
+
+
+def test_a_session_that_turns_into_a_guest_is_noticed(empty: Extraction, youtrack: Server) -> None:
+    youtrack.fault("guest", r"/users/me", first=2, count=None)
+    with pytest.raises((YouTrackError, ConfigurationError), match="guest|account"):
+        empty.load()
+    assert empty.rows("select kind from raw.extract_runs where kind = 'full'") == []
+
+
+def test_unknown_types_are_kept_and_counted(empty: Extraction, youtrack: Server) -> None:
+    fault = youtrack.fault("unknown_type", r"/activitiesPage", count=1)
+    report = empty.load()
+    assert fault.hits == 1
+    assert any("CommentReactionActivityItem" in warning for warning in report.warnings)
+    assert empty.one("select count(*) from raw.activities where id = '0-0.99-1'") == 1
+
+
+def test_a_list_that_comes_up_short_of_youtracks_own_count_is_an_error(
+    empty: Extraction, youtrack: Server
+) -> None:
+    lost = youtrack.tracker.issues_by_created()[3].id
+
+    def without(answer: Any) -> Any:
+        return [row for row in answer if row["id"] != lost]
+
+    youtrack.fault("rewrite", r"/issues$", change=without, count=None)
+    with pytest.raises(YouTrackError, match="counts 150 issues but shows 149"):
+        empty.load()
+
+
+def test_changes_of_other_projects_are_not_taken(empty: Extraction, youtrack: Server) -> None:
+    inside, outside = (project.short_name for project in youtrack.tracker.projects[:2])
+
+    def others(answer: Any) -> Any:
+        for row in answer["activities"]:
+            row["target"]["idReadable"] = re.sub(r"^[^-]+", outside, row["target"]["idReadable"])
+        return answer
+
+    youtrack.fault("rewrite", r"/activitiesPage$", change=others, count=None)
+    with pytest.raises(YouTrackError, match="ignored"):
+        empty.load(projects=(inside,))
+
+
+def assert_complete(extractor: Extraction, youtrack: Server) -> None:
+    """Raw has every issue and every change of the tracker."""
+    company = youtrack.tracker
+    assert {row[0] for row in extractor.rows("select id from raw.issues")} == {
+        issue.id for issue in company.issues_by_created()
+    }
+    kept = {"CustomFieldCategory", "SprintCategory", "IssueCreatedCategory",
+            "IssueResolvedCategory", "ProjectCategory"}  # fmt: skip
+    assert {row[0] for row in extractor.rows("select id from raw.activities")} == {
+        each.id for each in company.feed() if each.kind.category.id in kept
+    }

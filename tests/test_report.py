@@ -1,0 +1,541 @@
+"""The page over the marts, opened in a real browser as its reader opens it: from disk."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PostgresServer, Project, clean_environment
+
+from report.browser import NAMES, OPTIONS
+from report.data import ReportError
+from report.page import render, script_safe, write_report
+
+CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)
+DRIVER = shutil.which("chromedriver")
+needs_browser = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER),
+    reason="no Chromium with its driver; on Debian: apt-get install chromium chromium-driver",
+)
+
+Published = tuple[str, dict[str, str]]
+
+
+@pytest.fixture
+def connection(server: PostgresServer, published: Published) -> Iterator[Any]:
+    """A transaction over good marts that is rolled back: a test may spoil them."""
+    opened = server.connect(published[0])
+    opened.autocommit = False
+    yield opened
+    opened.rollback()
+    opened.close()
+
+
+class Page:
+    """A page in a browser."""
+
+    def __init__(self, browser: Any, path: Path) -> None:
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        self.browser = browser
+        self._wait = WebDriverWait(browser, 60, poll_frequency=0.05)
+        browser.get_log("browser")
+        browser.get(path.resolve().as_uri())
+        self._wait.until(lambda _: self.shown() > 0)
+
+    def script(self, code: str, *arguments: Any) -> Any:
+        return self.browser.execute_script(code, *arguments)
+
+    def shown(self) -> int:
+        """How often the views were drawn."""
+        return int(self.script("return document.documentElement.dataset.shown || 0"))
+
+    def text(self, selector: str) -> str:
+        return self.script("return document.querySelector(arguments[0]).textContent", selector)
+
+    def pick(self, dimension: str, *values: str) -> None:
+        """Tick values of a selector as a reader does."""
+        for value in values:
+            before = self.shown()
+            ticked = self.script(
+                """
+                const [dimension, value] = arguments;
+                const options = `[data-dimension=${dimension}] .options input`;
+                const boxes = document.querySelectorAll(options);
+                const box = [...boxes].find((one) => one.value === value);
+                box?.click();
+                return Boolean(box);
+                """,
+                dimension,
+                value,
+            )
+            assert ticked, f"no {value} among the values of {dimension}"
+            self._wait.until(lambda _, before=before: self.shown() > before)
+
+    def table(self, name: str) -> list[list[str]]:
+        """The cells of a table's body."""
+        return self.script(
+            """
+            const rows = document.querySelectorAll(`#table_${arguments[0]} tbody tr`);
+            return [...rows].map((row) => [...row.cells].map((cell) => cell.textContent));
+            """,
+            name,
+        )
+
+    def complaints(self) -> list[str]:
+        """Everything that the console said, warnings too."""
+        return [entry["message"] for entry in self.browser.get_log("browser")]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (*OPTIONS, "--window-size=1280,1000",
+                     f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def fetch(connection: Any, statement: str, *arguments: Any) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, arguments or None)
+        return cursor.fetchall()
+
+
+PERCENTILES = """
+    select count(*), {}
+    from marts.fct_issues
+    where is_done and not is_excluded_team and lead_time_days is not null and {}
+""".format(
+    ", ".join(
+        f"round((percentile_cont(0.{p}) within group (order by lead_time_days))::numeric, 2)"
+        for p in (10, 25, 50, 75, 90)
+    ),
+    "{}",
+)
+
+
+@needs_browser
+def test_the_page_draws_and_the_console_is_silent(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    page = Page(browser, write_report(connection, tmp_path / "report.html"))
+    for place in ("spectrum", "percentiles", "throughput"):
+        assert (
+            page.script(f"return document.querySelectorAll('#chart_{place} svg path').length") > 5
+        )
+    assert page.script("return document.querySelector('#chart_scatter canvas').width") > 500
+    assert page.text("#badge") == "OK"
+    assert page.complaints() == []
+    assert page.script("return performance.getEntriesByType('resource').length") == 0
+    assert page.script(
+        "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )
+
+
+@needs_browser
+def test_without_a_selection_the_page_shows_the_marts(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    page = Page(browser, write_report(connection, tmp_path / "report.html"))
+    wanted = fetch(
+        connection,
+        "select team, quarter, issues_count, p10, p25, p50, p75, p90 "
+        "from marts.agg_lead_time_percentiles where issue_type = '(all)' and sprint = '(all)'",
+    )
+    rows = page.table("percentiles")
+    assert len(rows) == len(wanted)
+    team, shown = "", {}
+    quarters = {quarter for _, quarter, *_ in wanted}
+    for title, *cells in rows:
+        if title not in quarters:
+            team = "(all)" if title == "All teams" else title
+        shown[team, title if title in quarters else "(all)"] = [number(cell) for cell in cells]
+    for team, quarter, *cells in wanted:
+        assert shown[team, quarter] == pytest.approx([float(cell) for cell in cells], abs=0.011)
+
+    buckets = fetch(
+        connection,
+        "select lead_time_bucket, sum(issues_count) from marts.agg_lead_time_spectrum "
+        "group by 1, lead_time_bucket_order order by lead_time_bucket_order",
+    )
+    assert [(label, number(n)) for label, n, _ in page.table("spectrum")] == buckets
+
+
+@needs_browser
+def test_a_selector_changes_the_numbers_to_those_of_the_database(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    page = Page(browser, write_report(connection, tmp_path / "report.html"))
+    teams = [name for (name,) in fetch(
+        connection,
+        "select team from marts.agg_lead_time_percentiles where team <> '(all)' and quarter = "
+        "'(all)' and sprint = '(all)' and issue_type = '(all)' order by issues_count desc limit 2",
+    )]  # fmt: skip
+    types = [name for (name,) in fetch(
+        connection,
+        "select issue_type from marts.agg_lead_time_percentiles where issue_type <> '(all)' and "
+        "quarter = '(all)' and sprint = '(all)' and team = '(all)' "
+        "order by issues_count desc limit 2",
+    )]  # fmt: skip
+    page.pick("team", *teams)
+    page.pick("issue_type", *types)
+    filters = "team = any(%s) and issue_type = any(%s)"
+    ((n, *percentiles),) = fetch(connection, PERCENTILES.format(filters), teams, types)
+    _, *total = page.table("percentiles")[0]
+    assert n > 0
+    assert [number(cell) for cell in total] == pytest.approx(
+        [n, *map(float, percentiles)], abs=0.011
+    )
+    assert number(page.text("#tile_n")) == n
+    assert sum(number(row[1]) for row in page.table("spectrum")) == n
+
+    page.script("document.getElementById('stories_only').click()")
+    wanted = fetch(
+        connection,
+        "select sprint, sum(planned_count), sum(completed_count), sum(added_count), "
+        "sum(carried_over_count) from marts.agg_sprint_throughput "
+        f"where {filters} group by sprint",
+        teams,
+        types,
+    )
+    shown = {sprint: [number(cell) for cell in cells[:4]] for sprint, *cells
+             in page.table("throughput")}  # fmt: skip
+    assert shown == {sprint: [float(cell) for cell in cells] for sprint, *cells in wanted}
+
+    quarter = fetch(
+        connection,
+        f"select quarter from marts.agg_sprint_throughput where {filters} order by 1 limit 1",
+        teams,
+        types,
+    )[0][0]
+    page.pick("quarter", quarter)
+    ((n, *_),) = fetch(
+        connection, PERCENTILES.format(filters + " and quarter = %s"), teams, types, quarter
+    )
+    assert number(page.text("#tile_n")) == n
+    wanted = fetch(
+        connection,
+        f"select distinct sprint from marts.agg_sprint_throughput where {filters} and quarter = %s",
+        teams,
+        types,
+        quarter,
+    )
+    assert {row[0] for row in page.table("throughput")} == {sprint for (sprint,) in wanted}
+    assert page.complaints() == []
+
+
+@needs_browser
+def test_the_throughput_opens_with_stories_in_order_of_time(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    page = Page(browser, write_report(connection, tmp_path / "report.html"))
+    wanted = fetch(
+        connection,
+        "select sprint, sum(planned_count), sum(completed_count) from marts.agg_sprint_throughput "
+        "where is_story group by sprint order by min(sprint_start_date)",
+    )
+    shown = [(row[0], number(row[1]), number(row[2])) for row in page.table("throughput")][::-1]
+    assert sorted(shown) == sorted(wanted)
+    starts = dict(fetch(connection, "select sprint, sprint_start_date from marts.dim_sprints"))
+    assert [starts[row[0]] for row in shown] == sorted(starts[row[0]] for row in shown)
+
+
+HOSTILE_TEAM = "</script><script>window.harmed = 1</script>"
+HOSTILE_SUMMARY = (
+    "<script>window.harmed = 2</script><img src=x onerror='window.harmed = 3'>\u2028\"'"
+)
+
+
+def spoil(connection: Any) -> None:
+    """Put markup into every text of one team that the page shows."""
+    ((team,),) = fetch(
+        connection,
+        "select team from marts.agg_lead_time_percentiles where team <> '(all)' "
+        "order by issues_count desc limit 1",
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update marts.fct_issues set team = %s, summary = %s, assignee = %s, sprint = %s "
+            "where team = %s",
+            (HOSTILE_TEAM, HOSTILE_SUMMARY, HOSTILE_TEAM, HOSTILE_SUMMARY, team),
+        )
+        cursor.execute(
+            "update marts.agg_sprint_throughput set sprint = sprint || %s, team = %s "
+            "where team = %s",
+            (HOSTILE_SUMMARY, HOSTILE_TEAM, team),
+        )
+
+
+@needs_browser
+def test_markup_from_the_tracker_is_shown_and_never_run(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    spoil(connection)
+    path = write_report(connection, tmp_path / "report.html", details=True)
+    content = path.read_text(encoding="utf-8")
+    assert HOSTILE_TEAM not in content
+    assert "<img src=x" not in content
+    page = Page(browser, path)
+    page.pick("team", HOSTILE_TEAM)
+    assert page.script("return window.harmed") is None
+    titles = [row[0] for row in page.table("percentiles")]
+    assert HOSTILE_TEAM in titles
+    about = page.script(
+        """
+        const canvas = document.querySelector("#chart_scatter canvas");
+        canvas.scrollIntoView({ block: "center" });
+        const { left, top, width, height } = canvas.getBoundingClientRect();
+        const tooltip = document.getElementById("tooltip");
+        for (let y = top; y < top + height; y += 4) {
+          for (let x = left; x < left + width; x += 4) {
+            const place = { clientX: x, clientY: y, bubbles: true };
+            canvas.dispatchEvent(new MouseEvent("pointermove", place));
+            if (!tooltip.hidden) return tooltip.textContent;
+          }
+        }
+        """
+    )
+    assert HOSTILE_SUMMARY in about
+    assert HOSTILE_TEAM in about
+    longest = page.table("longest")
+    assert HOSTILE_SUMMARY in longest[0]
+    assert page.script("return document.querySelectorAll('img').length") == 0
+    assert page.complaints() == []
+
+
+def test_without_details_the_page_holds_no_summary_and_no_person(
+    connection: Any, tmp_path: Path
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update marts.fct_issues set summary = 'a secret title', assignee = 'a.secret.login'"
+        )
+    plain = write_report(connection, tmp_path / "plain.html").read_text(encoding="utf-8")
+    assert "a secret title" not in plain
+    assert "a.secret.login" not in plain
+    detailed = write_report(connection, tmp_path / "detailed.html", details=True)
+    assert "a secret title" in detailed.read_text(encoding="utf-8")
+
+
+@needs_browser
+def test_a_failed_run_is_red_with_its_error_and_an_old_page_says_so(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.pipeline_runs (run_id, started_at, finished_at, status, error, "
+            "lock_key) values ('test', now(), now(), 'NOK', 'look at <b>YOUTRACK_TOKEN</b>', 4711)"
+        )
+    page = Page(browser, write_report(connection, tmp_path / "report.html"))
+    assert page.text("#badge") == "NOK"
+    assert page.text("#error") == "look at <b>YOUTRACK_TOKEN</b>"
+    colour = "return getComputedStyle(document.getElementById('badge')).backgroundColor"
+    assert page.script(colour) == "rgb(179, 38, 30)"
+    assert page.script("return document.getElementById('old').hidden")
+
+    content = (tmp_path / "report.html").read_text(encoding="utf-8")
+    written = datetime.now(timezone.utc) - timedelta(days=3)
+    aged = re.sub(
+        r'"written_at":"[^"]+"', f'"written_at":"{written.isoformat(timespec="seconds")}"', content
+    )
+    (tmp_path / "aged.html").write_text(aged, encoding="utf-8")
+    page = Page(browser, tmp_path / "aged.html")
+    assert "3 days ago" in page.text("#old")
+    assert "make report" in page.text("#old")
+
+
+@needs_browser
+def test_russian_has_russian_words_numbers_and_dates(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    page = Page(browser, write_report(connection, tmp_path / "report.html", locale="ru"))
+    assert page.script("return document.documentElement.lang") == "ru"
+    assert page.text("h1") == "Lead time и throughput"
+    assert page.table("percentiles")[0][0] == "Все команды"
+    assert re.fullmatch(r"\d+,\d\d", page.table("percentiles")[0][4])
+    assert re.search(r"\d{1,2} \w+\.? \d{4} г\.", page.text("#last_run"))
+    labels = page.text("#chart_throughput")
+    assert "План" in labels
+    assert "Planned" not in labels
+    assert page.complaints() == []
+
+
+@needs_browser
+def test_a_selection_that_nothing_matches_is_said_and_can_be_taken_back(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    page = Page(browser, write_report(connection, tmp_path / "report.html"))
+    everything = page.text("#tile_n")
+    pair = fetch(
+        connection,
+        "select a.team, b.sprint from (select distinct team from marts.agg_lead_time_spectrum) a "
+        "cross join (select distinct sprint from marts.agg_lead_time_spectrum) b "
+        "except select team, sprint from marts.agg_lead_time_spectrum order by 1, 2 limit 1",
+    )
+    assert pair, "a check of nothing"
+    page.pick("team", pair[0][0])
+    page.pick("sprint", pair[0][1])
+    assert page.text("#tile_n") == "0"
+    assert page.text("#tile_p50") == "—"
+    assert not page.script("return document.getElementById('nothing').hidden")
+    before = page.shown()
+    page.script("document.querySelector('#filters button[type=reset]').click()")
+    page._wait.until(lambda _: page.shown() > before)
+    assert page.text("#tile_n") == everything
+    assert page.complaints() == []
+
+
+@needs_browser
+def test_the_page_stays_usable_with_fifty_thousand_issues(browser: Any, tmp_path: Path) -> None:
+    n, teams, quarters = 50_000, 8, 12
+    content = {
+        "values": {
+            "team": [f"Team {i}" for i in range(teams)],
+            "issue_type": ["Bug", "Story"],
+            "sprint": [f"Sprint {i}" for i in range(100)],
+            "quarter": [f"{2024 + i // 4}-Q{1 + i % 4}" for i in range(quarters)],
+        },
+        "buckets": ["few", "many"],
+        "issues": {
+            "team": [i % teams for i in range(n)],
+            "issue_type": [i % 2 for i in range(n)],
+            "sprint": [i % 100 for i in range(n)],
+            "quarter": [i * quarters // n for i in range(n)],
+            "id": [f"ABC-{i}" for i in range(n)],
+            "date": [19_700 + i * 1_000 // n for i in range(n)],
+            "cents": [i * 7919 % 6_000 for i in range(n)],
+            "bucket": [int(i * 7919 % 6_000 > 3_000) for i in range(n)],
+        },
+        "throughput": {
+            **{name: [0] for name in ("team", "issue_type", "sprint", "quarter", "is_story")},
+            **{
+                f"{name}_{unit}": [1.0]
+                for name in ("planned", "completed", "planned_completed", "added", "carried_over")
+                for unit in ("issues", "points")
+            },
+        },
+        "status": {"status": "OK", "last_finished_status": "OK", "last_run_at": None,
+                   "last_ok_at": None, "data_as_of": None, "error": "(none)"},
+        "time_zone": "Nowhere/Unknown",
+        "written_at": datetime.now(timezone.utc).isoformat(),
+    }  # fmt: skip
+    path = tmp_path / "report.html"
+    path.write_text(render(content, locale="en"), encoding="utf-8")
+    assert path.stat().st_size < 5_000_000
+    started = datetime.now(timezone.utc)
+    page = Page(browser, path)
+    page.pick("team", "Team 3")
+    assert number(page.text("#tile_n")) == n / teams
+    # measured: 3 s to open and 0.5 s a selection on two cores; ten times that is a fault
+    assert datetime.now(timezone.utc) - started < timedelta(seconds=35)
+    assert page.complaints() == []
+
+
+# ---- without a browser
+
+
+def test_missing_or_empty_marts_name_the_command(connection: Any, tmp_path: Path) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("delete from marts.fct_issues")
+    with pytest.raises(ReportError, match=r"fct_issues is empty.*make run"):
+        write_report(connection, tmp_path / "report.html")
+    with connection.cursor() as cursor:
+        cursor.execute("drop schema marts cascade")
+    with pytest.raises(ReportError, match="marts are missing.*make run"):
+        write_report(connection, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_project_without_a_done_issue_yet_has_an_empty_page(
+    connection: Any, tmp_path: Path
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("delete from marts.fct_issues where is_done")
+    content = write_report(connection, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '"cents":[]' in content
+
+
+def test_moments_are_told_in_the_reporting_time_zone(connection: Any, tmp_path: Path) -> None:
+    assert '"time_zone":"UTC"' in write_report(connection, tmp_path / "utc.html").read_text("utf-8")
+    with connection.cursor() as cursor:
+        cursor.execute("select current_database()")
+        cursor.execute(
+            "alter role datalens_reader in database "
+            f"\"{cursor.fetchone()[0]}\" set timezone = 'Europe/Moscow'"
+        )
+    moscow = write_report(connection, tmp_path / "moscow.html").read_text("utf-8")
+    assert '"time_zone":"Europe/Moscow"' in moscow
+
+
+def test_json_in_a_script_can_neither_end_it_nor_break_it() -> None:
+    hostile = {"</script>": "<!--<script>\u2028\u2029&"}
+    text = script_safe(hostile)
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text) == hostile
+
+
+def test_the_page_allows_nothing_but_its_own_scripts(connection: Any, tmp_path: Path) -> None:
+    content = write_report(connection, tmp_path / "report.html").read_text(encoding="utf-8")
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', content)[1]
+    assert policy.startswith("default-src &#39;none&#39;; script-src &#39;sha256-")
+    assert "unsafe" not in policy
+    assert len(re.findall(r"<script", content)) == 3
+    markup = re.sub(r"<script[^>]*>.*?</script>", "", content, flags=re.DOTALL)
+    assert re.findall(r"(?:src|href)=\S+", markup) == ['href="data:,">']
+
+
+def command(project: Project, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "report", *arguments],
+        cwd=project.root,
+        env=clean_environment(environment),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def test_the_command_writes_the_page_and_says_where(
+    project: Project, published: Published, tmp_path: Path
+) -> None:
+    _, environment = published
+    completed = command(project, **environment)
+    assert completed.returncode == 0, completed.stderr
+    path = Path(completed.stdout.strip())
+    assert path == project.root / "report.html"
+    assert "<title>Lead time and throughput</title>" in path.read_text(encoding="utf-8")
+    for name, value in (("LOCALE", "de"), ("REPORT_DETAILS", "perhaps")):
+        refused = command(project, **environment, **{name: value})
+        assert refused.returncode == 78
+        assert name in refused.stderr
+
+
+@needs_browser
+def test_the_command_makes_the_picture(
+    project: Project, published: Published, tmp_path: Path
+) -> None:
+    _, environment = published
+    picture = tmp_path / "docs" / "report.png"
+    completed = command(project, "--picture", str(picture), **environment)
+    assert completed.returncode == 0, completed.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size > 50_000
