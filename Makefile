@@ -14,7 +14,7 @@ export SQL
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run extract build status psql docs test test-long lint lock stop clean clean-data
+.PHONY: help run extract build status doctor psql docs test test-long lint lock stop clean clean-data
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -30,6 +30,9 @@ build: $(VENV)/.installed ## only build, test and publish the marts from what is
 
 status: $(VENV)/.installed ## when the last run was, and whether it was OK
 	@$(IN_VENV) -m extract status
+
+doctor: $(VENV)/.installed ## look at everything a run needs, change nothing
+	@$(IN_VENV) -m extract doctor
 
 psql: $(VENV)/.installed ## psql in the database of the runs; SQL='select 1' prints the answer only
 	@$(IN_VENV) -m extract psql $${SQL:+"$$SQL"}

@@ -1,4 +1,4 @@
-"""The command line: `python -m extract run | load | build | status | psql | docs | stop`."""
+"""The command line: `python -m extract <command>`; `--help` lists the commands."""
 
 import argparse
 import os
@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     psql.add_argument("sql", nargs="?", help="print the answer to this statement and leave")
     psql.set_defaults(command=_psql)
 
+    doctor = commands.add_parser("doctor", help="look at everything a run needs, change nothing")
+    doctor.set_defaults(command=_doctor)
+
     docs = commands.add_parser("docs", help="the lineage site, served on loopback")
     docs.set_defaults(command=_docs)
 
@@ -114,6 +117,12 @@ def _psql(options: argparse.Namespace) -> int:
     from extract.status import run_psql
 
     return run_psql(options.sql)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from extract.doctor import show_health
+
+    return show_health()
 
 
 def _docs(options: argparse.Namespace) -> int:

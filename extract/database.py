@@ -19,6 +19,9 @@ CONNECT_TIMEOUT_SECONDS = 10
 DEMO_DATABASE = "leadtime_demo"
 OWN_DATABASE = "leadtime"
 
+# How the marts say that a text is not known.
+NONE = "(none)"
+
 # The schemas that a run writes to. Nobody else's schema is touched.
 SCHEMAS = ("raw", "ops", "seeds", "staging", "intermediate", "marts", "marts_next")
 
@@ -82,6 +85,19 @@ def open_database(*, is_demo: bool) -> Database:
     if database_is_given():
         return _given()
     return _embedded(DEMO_DATABASE if is_demo else OWN_DATABASE)
+
+
+def find_database(*, is_demo: bool) -> Database | None:
+    """The database of a run as it stands, nothing started or created; None: not there yet."""
+    if database_is_given():
+        return _given()
+    socket_directory = embedded.running_socket(PROJECT_ROOT / ".local" / "postgres")
+    if socket_directory is None:
+        return None
+    name = DEMO_DATABASE if is_demo else OWN_DATABASE
+    return Database(
+        str(socket_directory), embedded.PORT, embedded.SUPERUSER, name, is_embedded=True
+    )
 
 
 def _given() -> Database:

@@ -53,7 +53,7 @@ def start(data: Path) -> Path:
     data.parent.mkdir(parents=True, exist_ok=True)
     with _exclusively(data):
         _refuse_other_version(data)
-        running = _running_socket(data)
+        running = running_socket(data)
         if running:
             return running
         if not (data / "PG_VERSION").exists():
@@ -66,7 +66,7 @@ def stop(data: Path) -> bool:
     if not data.parent.is_dir():
         return False
     with _exclusively(data):
-        if not _running_socket(data):
+        if not running_socket(data):
             return False
         _execute("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(data))
         return True
@@ -86,7 +86,7 @@ def _refuse_other_version(data: Path) -> None:
         )
 
 
-def _running_socket(data: Path) -> Path | None:
+def running_socket(data: Path) -> Path | None:
     """The socket's folder of the server that runs over `data`, by its postmaster.pid."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()

@@ -17,6 +17,8 @@ from extract.errors import DatabaseError, LockedError
 LOCK_KEY = int.from_bytes(b"leadtime", "big")
 
 LONGEST_LOG_BYTES = 64 * 1024
+# The last good run stays however old it is: the status and the alarm look for it.
+KEPT_DAYS = 400
 
 _TABLE = """
     create table if not exists ops.pipeline_runs (
@@ -108,6 +110,7 @@ class RunRecord:
                 "values (%s, %s, 'RUNNING', %s, %s, %s)",
                 (self.run_id, started_at, self.as_of, __version__, LOCK_KEY),
             )
+        self.forget_old()
         return died_before
 
     def update(self, **columns: Any) -> None:
@@ -117,6 +120,16 @@ class RunRecord:
             cursor.execute(
                 f"update ops.pipeline_runs set {assignments} where run_id = %s",  # noqa: S608
                 (*columns.values(), self.run_id),
+            )
+
+    def forget_old(self) -> None:
+        """Delete the rows of runs that are too old to matter."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "delete from ops.pipeline_runs "
+                "where started_at < clock_timestamp() - make_interval(days => %s) and started_at < "
+                "(select max(started_at) from ops.pipeline_runs where status = 'OK')",
+                (KEPT_DAYS,),
             )
 
     def finish(self, *, error: str | None, log: str) -> None:

@@ -7,7 +7,7 @@ import psycopg2
 from rich.console import Console
 
 from extract.build import Dbt
-from extract.database import Database, open_database
+from extract.database import NONE, Database, open_database
 from extract.embedded import binaries
 from extract.redaction import plain
 from extract.settings import load_environment, nothing_is_configured
@@ -41,7 +41,7 @@ def show_status() -> int:
         ("last OK", last_ok_at),
         ("data as of", data_as_of),
         ("hours since the last OK", age_hours),
-        ("error", plain(error) if error else None),
+        ("error", plain(error) if error != NONE else None),
     ):
         if value is not None:
             shown = (

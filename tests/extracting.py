@@ -110,7 +110,7 @@ def extraction(server: Any, database: str, youtrack: Server, folder: Path) -> Ex
         f"postgresql://{environment['PGUSER']}:none@{quote(environment['PGHOST'], safe='')}"
         f":{environment['PGPORT']}/{database}"
     )
-    source = Source(youtrack.url, youtrack.token, identity="simulated")
+    source = Source(youtrack.url, youtrack.token)
     return Extraction(server.connect(database), dsn, folder, source)
 
 

@@ -73,7 +73,7 @@ def test_a_wrong_path_answers_with_a_page_and_is_named(
 def test_every_spelling_of_the_address_leads_to_the_same_youtrack(
     loaded: Extraction, youtrack: Server, path: str
 ) -> None:
-    assert loaded.load(url=youtrack.url + path, identity=None).kind == "incremental"
+    assert loaded.load(url=youtrack.url + path).kind == "incremental"
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,7 @@ def _stretches(start: int, end: int, total: int | None) -> Iterator[tuple[int, i
     yield from zip(moments, moments[1:], strict=False)
 
 
-def _open(
-    work: Work, within: Within, start: int, end: int, activities_start: int
-) -> _Stretch:
+def _open(work: Work, within: Within, start: int, end: int, activities_start: int) -> _Stretch:
     """Begin to fetch a stretch: its issues and the changes of the same time, in parallel."""
     reader = work.reader
     issues: Lane[pa.Table] = work.ahead.lane([])

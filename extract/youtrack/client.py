@@ -141,9 +141,7 @@ class Client:
         """The parsed JSON of one POST (only reading ones are used: counts)."""
         return self._call("POST", f"{self.url}/api/{path}", {"fields": fields}, body=body)
 
-    def page(
-        self, path: str, fields: str, top: int, params: dict[str, Any]
-    ) -> tuple[Any, int]:
+    def page(self, path: str, fields: str, top: int, params: dict[str, Any]) -> tuple[Any, int]:
         """One page of at most `top` rows, halved while it times out; returns the size that did.
 
         Raises YouTrackError when even a single row does not come in time.

@@ -210,8 +210,7 @@ class Journal:
     def created_between(self, start: int, end: int, projects: list[str] | None) -> int:
         """How many issues were created in [start, end), those that sweeps missed left out."""
         return self._rows(
-            _COUNT
-            + "where created >= %(start)s and created < %(end)s and not exists (select "
+            _COUNT + "where created >= %(start)s and created < %(end)s and not exists (select "
             "from raw.issue_census where issue_id = issues.id and missed_sweeps > 0 "
             "and issues.loaded_at < swept_at) and " + _IN_PROJECTS,
             start=start,
