@@ -14,7 +14,7 @@ export SQL
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run extract build status doctor psql docs test test-long lint lock stop clean clean-data
+.PHONY: help run extract build status doctor psql report datalens docs test test-long lint lock stop clean clean-data
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -36,6 +36,12 @@ doctor: $(VENV)/.installed ## look at everything a run needs, change nothing
 
 psql: $(VENV)/.installed ## psql in the database of the runs; SQL='select 1' prints the answer only
 	@$(IN_VENV) -m extract psql $${SQL:+"$$SQL"}
+
+report: $(VENV)/.installed ## one HTML page over the marts (LOCALE=ru, REPORT_DETAILS=true)
+	@$(IN_VENV) -m report $(ARGS)
+
+datalens: $(VENV)/.installed ## write the DataLens workbook from the models' documentation (LOCALE=ru)
+	@$(IN_VENV) -m datalens
 
 docs: $(VENV)/.installed ## what every table and column means, with lineage, on a local page
 	@$(IN_VENV) -m extract docs

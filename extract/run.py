@@ -20,7 +20,7 @@ from extract import error_reports, publish, summary
 from extract.alarm import Alarm
 from extract.build import BuildReport, Dbt, definition
 from extract.console import RunConsole
-from extract.database import ensure_schemas, open_database
+from extract.database import Database, ensure_schemas, open_database
 from extract.errors import (
     BuildError,
     ConfigurationError,
@@ -84,10 +84,10 @@ def execute(options: RunOptions) -> int:
     console = RunConsole(Redactor())
     alarm = None
     result = _Result()
+    is_demo, session = False, None
     code, error = 0, None
     # what is opened last is closed first: the record outlives the work, the lock the record
     with console, ExitStack() as stack:
-        session = None
         try:
             is_demo = _prepare_environment(console)
             # read here, unchecked: a mistake in the settings is worth an alarm, too
@@ -109,12 +109,16 @@ def execute(options: RunOptions) -> int:
             console.keep(traceback.format_exc())
             code = DatabaseError.exit_code if isinstance(failure, psycopg2.Error) else 1
             error = f"{type(failure).__name__}: {failure}"
-        code = _end(console, session, options, result, started, code, error)
+        code, last_line = _end(console, session, options, result, started, code, error)
         if error:
             error_reports.report(console.redact(error))
         if alarm:
             alarm.run_ended(error, died_before=bool(session and session.died_before))
-        return code
+    if session and options.build:
+        _write_page(console, session.database, is_demo)
+    style = "bold red" if code else "bold green"
+    console.out.print(last_line, style=style, markup=False, soft_wrap=True)
+    return code
 
 
 def _prepare_environment(console: RunConsole) -> bool:
@@ -247,8 +251,8 @@ def _end(
     started: float,
     code: int,
     error: str | None,
-) -> int:
-    """Tell and record the end; returns the exit code."""
+) -> tuple[int, str]:
+    """Tell and record the end; returns the exit code and the last line."""
     for warning in result.build.warnings:
         console.warn(warning)
     for failed in result.build.errors:
@@ -267,9 +271,20 @@ def _end(
         if unrecorded:
             code = code or DatabaseError.exit_code
             last_line = f"NOK: the end of the run was not recorded: {unrecorded}"
-    style = "bold red" if code else "bold green"
-    console.out.print(last_line, style=style, markup=False, soft_wrap=True)
-    return code
+    return code, last_line
+
+
+def _write_page(console: RunConsole, database: Database, is_demo: bool) -> None:
+    """Write the report page, after the lock is free, so that it shows how the run ended."""
+    # imported here: the chart library takes a second
+    from report.__main__ import write_page
+
+    try:
+        path = write_page(database, is_demo=is_demo)
+    except (RunError, OSError, psycopg2.Error) as error:
+        console.warn(f"the report page was not written: {error}")
+        return
+    console.out.print(f"The report page: {path}", markup=False, soft_wrap=True)
 
 
 def _record_end(session: Session, result: _Result, error: str | None) -> str | None:

@@ -26,10 +26,14 @@ SAMPLES = REPOSITORY.parent / "shared" / "youtrack-samples"
 AWKWARD_NAME = "Отчёты по задачам и спринтам, всё важное/" * 4
 
 
+# every setting of a run, so that no test sees the developer's own
+CLEANED = ("PG", "YOUTRACK_", "RUN_", "SENTRY_", "DBT_", "DATALENS_", "REPORT_", "LOCALE", "DEMO_")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clean_environment() -> None:
     for name in list(os.environ):
-        if name.startswith(("PG", "YOUTRACK_", "RUN_", "SENTRY_", "DBT_")):
+        if name.startswith(CLEANED):
             del os.environ[name]
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"

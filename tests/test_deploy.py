@@ -455,7 +455,7 @@ def test_github_gets_its_secrets_from_the_store_and_few_rights():
     ]
     report, site = uploads
     assert "repository.private" in report["if"] and "LEADTIME_REPORT" in report["if"]
-    assert report["with"]["path"] == "report.html"
+    assert report["with"]["path"] == ".local/report.html"
     assert site["with"]["path"] == "site"
 
 

@@ -2,18 +2,15 @@
 
 import random
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import PostgresServer, fresh_database
-from reference import Definitions, read_marts, read_seeds
-from warehouse import REPOSITORY, Warehouse
+from warehouse import Pipeline
 
 from demo.company import Company
 from demo.server import Server, start
-from extract.pipeline import Source, load
 
 DAY = 86_400_000
 SPRINT_MARTS = ("dim_sprints", "fct_sprint_issues", "agg_sprint_throughput")
@@ -27,55 +24,14 @@ def company() -> Iterator[tuple[Company, Server]]:
         yield edited, running
 
 
-def moment(company: Company) -> datetime:
-    return datetime.fromtimestamp(company.now / 1000, timezone.utc)
-
-
-class Pipeline:
-    """Load and build, as a run does, at the company's own time."""
-
-    def __init__(self, server: PostgresServer, database: str, folder: Path) -> None:
-        self.warehouse = Warehouse(server, database, folder / "dbt")
-        self._folder = folder
-        environment = server.environment(database)
-        self._dsn = (
-            f"postgresql://{environment['PGUSER']}:none@{environment['PGHOST'].replace('/', '%2F')}"
-            f":{environment['PGPORT']}/{database}"
-        )
-        self._runs = 0
-        with self.warehouse.connection.cursor() as cursor:
-            cursor.execute("create schema if not exists raw")
-
-    def run(self, company: Company, youtrack: Server, *, sweep: bool) -> dict[str, Any]:
-        """One run; returns the marts."""
-        self._runs += 1
-        as_of = moment(company)
-        load(
-            Source(youtrack.url, youtrack.token),
-            self._dsn,
-            run_id=f"run-{self._runs}",
-            as_of=as_of,
-            working_dir=self._folder / "dlt",
-            on_progress=lambda *_: None,
-            sweep=sweep,
-        )
-        if self._runs == 1:
-            self.warehouse.dbt("seed")
-        self.warehouse.build_models({}, as_of)
-        return read_marts(self.warehouse.connection)
-
-    def differences(self, company: Company) -> list[str]:
-        """Where the marts differ from the reference."""
-        seeds = read_seeds(REPOSITORY / "dbt_project" / "seeds")
-        return self.warehouse.differences(Definitions.from_vars({}, seeds), moment(company))
-
-
 @pytest.fixture
-def pipeline(server: PostgresServer, tmp_path: Path) -> Iterator[Pipeline]:
+def pipeline(
+    server: PostgresServer, company: tuple[Company, Server], tmp_path: Path
+) -> Iterator[Pipeline]:
     for name in fresh_database(server):
-        made = Pipeline(server, name, tmp_path)
+        made = Pipeline(server, name, company[1], tmp_path)
         yield made
-        made.warehouse.connection.close()
+        made.close()
 
 
 def edit(company: Company) -> dict[str, list[str]]:
@@ -107,8 +63,8 @@ def edit(company: Company) -> dict[str, list[str]]:
 def test_rows_of_closed_sprints_stay_after_later_edits_and_deletions(
     company: tuple[Company, Server], pipeline: Pipeline
 ) -> None:
-    tracker, youtrack = company
-    before = pipeline.run(tracker, youtrack, sweep=True)
+    tracker, _ = company
+    before = pipeline.run(sweep=True)
     closed = {row["sprint_id"] for row in before["dim_sprints"] if row["is_closed"]}
     assert len(closed) > 10
     edited = edit(tracker)
@@ -116,13 +72,13 @@ def test_rows_of_closed_sprints_stay_after_later_edits_and_deletions(
     tracker.delete_sprint(gone)
     for _ in range(2):  # two sweeps in a row make an issue missing
         tracker.advance(by=DAY)
-        after = pipeline.run(tracker, youtrack, sweep=True)
+        after = pipeline.run(sweep=True)
     missing = {row["issue_id"] for row in after["fct_issues"] if row["is_missing"]}
     assert missing == set(edited["deleted"])
     assert {r["sprint_id"] for r in after["dim_sprints"] if r["is_missing"]} == {gone.id}
     for mart in SPRINT_MARTS:
         assert rows_of(after, mart, closed) == rows_of(before, mart, closed), mart
-    assert pipeline.differences(tracker) == []
+    assert pipeline.differences() == []
 
 
 def rows_of(marts: dict[str, Any], mart: str, sprints: set[str]) -> list[tuple[Any, ...]]:

@@ -521,7 +521,7 @@ def test_the_command_writes_the_page_and_says_where(
     completed = command(project, **environment)
     assert completed.returncode == 0, completed.stderr
     path = Path(completed.stdout.strip())
-    assert path == project.root / "report.html"
+    assert path == project.root / ".local" / "report.html"
     assert "<title>Lead time and throughput</title>" in path.read_text(encoding="utf-8")
     for name, value in (("LOCALE", "de"), ("REPORT_DETAILS", "perhaps")):
         refused = command(project, **environment, **{name: value})

@@ -3,13 +3,16 @@
 import json
 import os
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from conftest import REPOSITORY, PostgresServer
+from extracting import extraction
 from histories import write_raw, write_seeds
-from reference import KEYS, Definitions, compare, compute, read_marts, read_raw
+from reference import KEYS, Definitions, compare, compute, read_marts, read_raw, read_seeds
 
+from demo.server import Server
 from extract.record import _TABLE as RUNS_TABLE
 
 
@@ -74,3 +77,47 @@ class Warehouse:
         """Replace raw and the seeds by what `histories.draw` has drawn."""
         write_raw(self.connection, drawn.raw)
         write_seeds(self.connection, drawn.seeds)
+
+
+class Pipeline:
+    """Load and build, as a run does, at the simulated company's own time."""
+
+    def __init__(
+        self, server: PostgresServer, database: str, youtrack: Server, folder: Path
+    ) -> None:
+        self._company = youtrack.tracker
+        self._extraction = extraction(server, database, youtrack, folder / "dlt")
+        self.warehouse = Warehouse(server, database, folder / "dbt")
+        self._has_seeds = False
+
+    def close(self) -> None:
+        """Leave the database, so that it can be dropped."""
+        self._extraction.connection.close()
+        self.warehouse.connection.close()
+
+    @property
+    def as_of(self) -> datetime:
+        """The company's now."""
+        return datetime.fromtimestamp(self._company.now / 1000, timezone.utc)
+
+    def load(self, **options: Any) -> None:
+        """Load only."""
+        self._extraction.load(as_of=self.as_of, **options)
+
+    def build(self) -> dict[str, list[dict[str, Any]]]:
+        """Build only; returns the marts."""
+        if not self._has_seeds:
+            self.warehouse.dbt("seed")
+            self._has_seeds = True
+        self.warehouse.build_models({}, self.as_of)
+        return read_marts(self.warehouse.connection)
+
+    def run(self, **options: Any) -> dict[str, list[dict[str, Any]]]:
+        """One run; returns the marts."""
+        self.load(**options)
+        return self.build()
+
+    def differences(self) -> list[str]:
+        """Where the marts differ from the reference."""
+        seeds = read_seeds(REPOSITORY / "dbt_project" / "seeds")
+        return self.warehouse.differences(Definitions.from_vars({}, seeds), self.as_of)

@@ -1,0 +1,60 @@
+"""`python -m datalens`: write datalens/leadtime-workbook.json for import into DataLens."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from datalens.manifest import read_marts, refuse_stale
+from datalens.workbook import build
+from extract.errors import ConfigurationError, RunError
+from extract.settings import PROJECT_ROOT, load_environment
+from report.locales import read_locale
+
+HERE = Path(__file__).resolve().parent
+WORKBOOK = HERE / "leadtime-workbook.json"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the workbook; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m datalens", description=__doc__)
+    parser.add_argument("--output", type=Path, default=WORKBOOK)
+    options = parser.parse_args(arguments)
+    try:
+        load_environment()
+        manifest = PROJECT_ROOT / "target" / "manifest.json"
+        refuse_stale(manifest, PROJECT_ROOT)
+        options.output.write_text(render(manifest, read_locale(), read_connection()), "utf-8")
+    except RunError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{options.output}\n")
+    return 0
+
+
+def render(manifest: Path, locale: str, connection: dict[str, Any]) -> str:
+    """The workbook as the text of its file: the same input gives the same bytes."""
+    layout = yaml.safe_load((HERE / "layout.yml").read_text(encoding="utf-8"))
+    workbook = build(layout, read_marts(manifest, locale), locale, connection)
+    return json.dumps(workbook, ensure_ascii=False, indent=1) + "\n"
+
+
+def read_connection() -> dict[str, Any]:
+    """The address of the marts as DataLens's own containers see it; our PGHOST is another view."""
+    port = os.environ.get("DATALENS_DB_PORT") or "5432"
+    if not port.isdecimal():
+        raise ConfigurationError(f"DATALENS_DB_PORT is a number, not {port!r}")
+    return {
+        "host": os.environ.get("DATALENS_DB_HOST") or "leadtime-db",
+        "port": int(port),
+        "username": os.environ.get("DATALENS_DB_USER") or "datalens_reader",
+        "db_name": os.environ.get("DATALENS_DB_NAME") or os.environ.get("PGDATABASE") or "leadtime",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,487 @@
+"""A DataLens workbook (export format v1, as release 2.9.0 imports it) from layout and marts.
+
+Import checks little: a wrong column or formula is found only when the chart runs. So every name is
+checked here, and nothing in the file depends on a clock, an order of dicts or a random number.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from datalens.manifest import Mart
+from extract.errors import ConfigurationError
+
+Json = dict[str, Any]
+
+SCHEMA = "marts"
+SOURCE, AVATAR = "src", "av"
+REFERENCE = re.compile(r"\[(\w+)\]")
+
+# The pseudo field that puts several measures side by side instead of on top of each other.
+MEASURE_NAMES = {
+    "title": "Measure Names",
+    "type": "PSEUDO",
+    "className": "item pseudo-item dimension-item",
+    "data_type": "string",
+    "id": "pseudo-mn",
+}
+
+# kind -> (visualization, type of the entry, its placeholders: id -> key of the layout)
+KINDS = {
+    "column": ("column", "graph_wizard_node", {"x": "x", "y": "y"}),
+    "line": ("line", "graph_wizard_node", {"x": "x", "y": "y", "y2": "y2"}),
+    "table": ("flatTable", "table_wizard_node", {"flat-table-columns": "columns"}),
+    "indicator": ("metric", "metric_wizard_node", {"measures": "measure"}),
+}
+
+
+def build(layout: Json, marts: dict[str, Mart], locale: str, connection: Json) -> Json:
+    """The workbook in one language. `connection`: host, port, username and db_name.
+
+    Raises ConfigurationError when the layout names a mart, column, chart or selector that is not
+    there.
+    """
+    ids = _Ids()
+    connection_id = ids.of("connection")
+    datasets = {
+        name: _Dataset(ids.of(f"dataset {name}"), name, spec, marts, locale)
+        for name, spec in layout["datasets"].items()
+    }
+    charts = {
+        name: (ids.of(f"chart {name}"), _chart(name, spec, datasets, locale))
+        for name, spec in layout["charts"].items()
+    }
+    export = {
+        "version": "v1",
+        "entries": {
+            "connection": {
+                connection_id: {
+                    "connection": _connection(_say(layout["connection"], locale), connection)
+                }
+            },
+            "dataset": {
+                dataset.id: {"dataset": dataset.entry(connection_id)}
+                for dataset in datasets.values()
+            },
+            "widget": {mock_id: {"widget": widget} for mock_id, widget in charts.values()},
+            "dash": {ids.of("dash"): {"dash": _dash(layout, datasets, charts, locale)}},
+        },
+    }
+    # An HMAC with a key of the installation in real exports; DataLens only logs a mismatch.
+    return {"export": export, "hash": _digest(export)}
+
+
+class _Ids:
+    """Mock ids: "0", "1", … in the order of first use, one space over all kinds of entries."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, key: str) -> str:
+        return self._known.setdefault(key, str(len(self._known)))
+
+
+class _Dataset:
+    """One mart with its columns and formulas as DataLens fields."""
+
+    def __init__(
+        self, mock_id: str, name: str, spec: Json, marts: dict[str, Mart], locale: str
+    ) -> None:
+        if spec["mart"] not in marts:
+            raise ConfigurationError(
+                f"the layout's dataset {name} reads {spec['mart']}, which is no mart of the "
+                "manifest; correct datalens/layout.yml, or refresh the manifest with: make build"
+            )
+        self.id = mock_id
+        self.mart = marts[spec["mart"]]
+        self.name = _say(spec["name"], locale)
+        self.where = spec.get("where", [])
+        self._measures = spec.get("measures", {})
+        formulas = spec.get("formulas", {})
+        titles = {column.name: column.title for column in self.mart.columns.values()} | {
+            guid: _say(formula["title"], locale) for guid, formula in formulas.items()
+        }
+        self.fields = {
+            guid: self._formula(guid, formula, titles, locale) for guid, formula in formulas.items()
+        } | {column: self._direct(column) for column in self.mart.columns}
+        for guid in [*self._measures, *(column for column, *_ in self.where)]:
+            self.field(guid)
+
+    def field(self, guid: str) -> Json:
+        """A field by id; raises ConfigurationError when the dataset has none of that id."""
+        if guid not in self.fields:
+            raise ConfigurationError(
+                f"datalens/layout.yml names {guid}, which is neither a column of {self.mart.name} "
+                "nor a formula; correct it, or refresh the manifest with: make build"
+            )
+        return self.fields[guid]
+
+    def item(self, guid: str) -> Json:
+        """A field as a chart holds it."""
+        field = self.field(guid)
+        return {
+            **field,
+            "datasetId": self.id,
+            "id": f"{field['type'].lower()}-{guid}",
+            "datasetName": "",
+        }
+
+    def entry(self, connection_id: str) -> Json:
+        """The dataset as the workbook holds it."""
+        parameters = {
+            "db_name": None,
+            "db_version": None,
+            "schema_name": SCHEMA,
+            "table_name": self.mart.name,
+        }
+        dependencies = [
+            {"dep_field_id": guid, "ref_field_ids": _references(field["guid_formula"])}
+            for guid, field in self.fields.items()
+            if field["calc_mode"] == "formula"
+        ]
+        return {
+            "name": self.name,
+            "description": self.mart.description,
+            "revision_id": None,
+            "load_preview_by_default": True,
+            "preview_enabled": True,
+            "template_enabled": False,
+            "data_export_forbidden": False,
+            "sources": [
+                {
+                    "id": SOURCE,
+                    "title": self.mart.name,
+                    "source_type": "PG_TABLE",
+                    "connection_id": connection_id,
+                    "managed_by": "user",
+                    "virtual": False,
+                    "valid": True,
+                    "index_info_set": None,
+                    "parameters": parameters,
+                    "parameter_hash": _digest(parameters)[:16],
+                    "raw_schema": [_raw_column(column) for column in self.mart.columns.values()],
+                }
+            ],
+            "source_avatars": [
+                {
+                    "id": AVATAR,
+                    "source_id": SOURCE,
+                    "title": self.mart.name,
+                    "is_root": True,
+                    "managed_by": "user",
+                    "virtual": False,
+                    "valid": True,
+                }
+            ],
+            "avatar_relations": [],
+            "obligatory_filters": [],
+            "rls2": {},
+            "component_errors": {"items": []},
+            "result_schema": list(self.fields.values()),
+            "result_schema_aux": {"inter_dependencies": {"deps": dependencies}},
+        }
+
+    def _direct(self, name: str) -> Json:
+        column = self.mart.columns[name]
+        aggregation = self._measures.get(name, "none")
+        return _field(
+            guid=name,
+            title=column.title,
+            description=column.description,
+            data_type=column.user_type,
+            is_measure=aggregation != "none",
+            aggregation=aggregation,
+        )
+
+    def _formula(self, guid: str, spec: Json, titles: dict[str, str], locale: str) -> Json:
+        text = " ".join(spec["is"].split())
+        for word, translations in spec.get("words", {}).items():
+            text = text.replace("{" + word + "}", _say(translations, locale))
+        unknown = set(_references(text)) - set(self.mart.columns)
+        if unknown:
+            raise ConfigurationError(
+                f"the formula {guid} in datalens/layout.yml names {', '.join(sorted(unknown))}, "
+                f"no column of {self.mart.name}; correct it, or refresh the manifest: make build"
+            )
+        return _field(
+            guid=guid,
+            title=titles[guid],
+            description="",
+            data_type=spec["type"],
+            is_measure=bool(re.search(r"\b(SUM|COUNTD?|MIN|MAX|QUANTILE)\(", text)),
+            guid_formula=text,
+            formula=REFERENCE.sub(lambda match: f"[{titles[match[1]]}]", text),
+        )
+
+
+def _field(
+    *,
+    guid: str,
+    title: str,
+    description: str,
+    data_type: str,
+    is_measure: bool,
+    aggregation: str = "none",
+    formula: str = "",
+    guid_formula: str = "",
+) -> Json:
+    is_formula = bool(guid_formula)
+    return {
+        "guid": guid,
+        "title": title,
+        "description": description,
+        "type": "MEASURE" if is_measure else "DIMENSION",
+        "calc_mode": "formula" if is_formula else "direct",
+        "source": "" if is_formula else guid,
+        "avatar_id": None if is_formula else AVATAR,
+        "formula": formula,
+        "guid_formula": guid_formula,
+        "data_type": data_type,
+        "cast": data_type,
+        "initial_data_type": data_type,
+        "aggregation": aggregation,
+        "aggregation_locked": is_formula,
+        "autoaggregated": is_formula and is_measure,
+        "has_auto_aggregation": is_formula and is_measure,
+        "lock_aggregation": False,
+        "hidden": False,
+        "valid": True,
+        "virtual": False,
+        "managed_by": "user",
+        "ui_settings": "",
+        "default_value": None,
+        "value_constraint": None,
+    }
+
+
+def _raw_column(column: Any) -> Json:
+    return {
+        "name": column.name,
+        "title": column.name,
+        "description": "",
+        "user_type": column.user_type,
+        "nullable": True,
+        "native_type": {
+            "name": column.native_type,
+            "nullable": True,
+            "native_type_class_name": "common_native_type",
+        },
+        "has_auto_aggregation": False,
+        "lock_aggregation": False,
+    }
+
+
+def _chart(name: str, spec: Json, datasets: dict[str, _Dataset], locale: str) -> Json:
+    dataset = _named(datasets, spec["dataset"], f"dataset of the chart {name}")
+    visualization, entry_type, places = KINDS[spec["kind"]]
+    pseudo = [MEASURE_NAMES] if spec.get("side_by_side") else []
+    placeholders = [
+        _placeholder(
+            place,
+            [dataset.item(guid) for guid in _listed(spec.get(key))] + (pseudo * (place == "x")),
+        )
+        for place, key in places.items()
+    ]
+    sort, updates = _sorting(spec.get("sort", []), dataset)
+    shared = {
+        "type": "datalens",
+        "version": "4",
+        "datasetsIds": [dataset.id],
+        "datasetsPartialFields": [
+            [
+                {"guid": guid, "title": field["title"], "calc_mode": field["calc_mode"]}
+                for guid, field in dataset.fields.items()
+            ]
+        ],
+        "visualization": {
+            "id": visualization,
+            "type": visualization,
+            "name": f"label_visualization-{visualization}",
+            "placeholders": placeholders,
+            "allowFilters": True,
+            "allowColors": True,
+            "allowSort": True,
+            "allowLabels": True,
+        },
+        "colors": pseudo,
+        "filters": [
+            {
+                **dataset.item(guid),
+                "filter": {"operation": {"code": operation}, "value": [value]},
+            }
+            for guid, operation, value in dataset.where
+        ],
+        "sort": sort,
+        "updates": updates,
+        "extraSettings": {"pagination": "on", "limit": 100} if spec["kind"] == "table" else {},
+        **{key: {} for key in ("colorsConfig", "geopointsConfig", "shapesConfig")},
+        **{key: [] for key in ("hierarchies", "labels", "links", "segments", "shapes", "tooltips")},
+    }
+    return {
+        "name": _say(spec["name"], locale),
+        "type": entry_type,
+        "annotation": {"description": ""},
+        "data": {"shared": shared},
+    }
+
+
+def _placeholder(place: str, items: list[Json]) -> Json:
+    return {
+        "id": place,
+        "type": place,
+        "title": f"section_{place}",
+        "items": items,
+        "settings": {},
+        "required": False,
+        "allowedTypes": {},
+    }
+
+
+def _sorting(orders: list[str], dataset: _Dataset) -> tuple[list[Json], list[Json]]:
+    """`asc x`, `desc x`, or `min x`: by the smallest x, for an axis whose own order means little.
+
+    The last makes a measure of the column for this chart alone, as the wizard does.
+    """
+    sort, updates = [], []
+    for order in orders:
+        way, guid = order.split()
+        item = dataset.item(guid)
+        if way == "min":
+            item |= {"type": "MEASURE", "aggregation": "min", "id": f"measure-{guid}"}
+            updates.append(
+                {"action": "update_field", "field": {"guid": guid, "aggregation": "min"}}
+            )
+        sort.append({**item, "direction": "DESC" if way == "desc" else "ASC"})
+    return sort, updates
+
+
+def _dash(layout: Json, datasets: dict[str, _Dataset], charts: Json, locale: str) -> Json:
+    tabs = [_tab(tab, layout["selectors"], datasets, charts, locale) for tab in layout["tabs"]]
+    return {
+        "name": _say(layout["name"], locale),
+        "annotation": {"description": ""},
+        "data": {
+            "salt": "0.1",
+            "counter": sum(len(tab["items"]) for tab in tabs) + 1,
+            "schemeVersion": 8,
+            "settings": {
+                "expandTOC": False,
+                "globalParams": {},
+                "silentLoading": False,
+                "autoupdateInterval": None,
+                "dependentSelectors": True,
+                "maxConcurrentRequests": None,
+            },
+            "tabs": tabs,
+        },
+    }
+
+
+def _tab(
+    tab: Json, selectors: Json, datasets: dict[str, _Dataset], charts: Json, locale: str
+) -> Json:
+    items = []
+    for spec in tab["items"]:
+        if "chart" in spec:
+            mock_id, widget = _named(charts, spec["chart"], f"chart on the tab {tab['id']}")
+            items.append(_widget_item(f"{tab['id']}_{spec['chart']}", mock_id, widget["name"]))
+        elif "selector" in spec:
+            name = spec["selector"]
+            selector = _named(selectors, name, f"selector on the tab {tab['id']}")
+            items.append(_control_item(f"{tab['id']}_by_{name}", selector, datasets, locale))
+        else:
+            text = _say(spec["text"], locale)
+            items.append({"id": spec["id"], "type": "text", "data": {"text": text}})
+    return {
+        "id": tab["id"],
+        "title": _say(tab["title"], locale),
+        "items": [{**item, "namespace": "default"} for item in items],
+        "layout": [
+            {"i": item["id"], **dict(zip("xywh", spec["at"], strict=True))}
+            for item, spec in zip(items, tab["items"], strict=True)
+        ],
+        "aliases": {},
+        "connections": [],
+    }
+
+
+def _widget_item(item_id: str, chart_id: str, title: str) -> Json:
+    widget_tab = {
+        "id": f"{item_id}_tab",
+        "title": title,
+        "description": "",
+        "chartId": chart_id,
+        "isDefault": True,
+        "autoHeight": False,
+        "params": {},
+    }
+    return {"id": item_id, "type": "widget", "data": {"tabs": [widget_tab], "hideTitle": False}}
+
+
+def _control_item(item_id: str, selector: Json, datasets: dict[str, _Dataset], locale: str) -> Json:
+    dataset_name, guid = selector["from"].split(".")
+    dataset = _named(datasets, dataset_name, f"dataset of the selector {item_id}")
+    field = dataset.field(guid)
+    default = _say(selector.get("default", ""), locale)
+    source = {
+        "datasetId": dataset.id,
+        "datasetFieldId": guid,
+        "datasetFieldType": field["type"],
+        "fieldType": field["data_type"],
+        "elementType": "select",
+        "multiselectable": selector.get("many", False),
+        "showTitle": True,
+    }
+    if default:
+        source["defaultValue"] = default
+    if "hint" in selector:
+        source |= {"showHint": True, "hint": _say(selector["hint"], locale)}
+    return {
+        "id": item_id,
+        "type": "control",
+        "data": {"title": field["title"], "sourceType": "dataset", "source": source},
+        "defaults": {guid: default},
+    }
+
+
+def _connection(name: str, address: Json) -> Json:
+    return {
+        "name": name,
+        "description": "",
+        "db_type": "postgres",
+        **address,
+        # DataLens asks for the real one after the import; a password is never in a file
+        "password": "******",
+        "ssl_enable": "off",
+        "enforce_collate": "auto",
+        "cache_ttl_sec": None,
+        "raw_sql_level": "off",
+        "data_export_forbidden": "off",
+    }
+
+
+def _say(text: Any, locale: str) -> Any:
+    """A text of the layout: the same in every language, or one per language."""
+    return text[locale] if isinstance(text, dict) else text
+
+
+def _listed(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _named(known: dict[str, Any], name: str, what: str) -> Any:
+    if name not in known:
+        raise ConfigurationError(f"datalens/layout.yml: there is no {name}, the {what}")
+    return known[name]
+
+
+def _references(formula: str) -> list[str]:
+    return list(dict.fromkeys(REFERENCE.findall(formula)))
+
+
+def _digest(value: Json | Iterable[Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

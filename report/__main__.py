@@ -1,0 +1,76 @@
+"""`python -m report`: write .local/report.html, one page over the marts.
+
+LOCALE is en or ru. REPORT_DETAILS=true puts summaries and assignees into the page, which is then
+as confidential as they are.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from extract.database import Database, open_database
+from extract.errors import ConfigurationError, RunError
+from extract.settings import PROJECT_ROOT, load_environment, nothing_is_configured
+from report.browser import take_picture
+from report.locales import read_locale
+from report.page import write_report
+
+# the only folder that a container lets a run write to
+OUTPUT = PROJECT_ROOT / ".local" / "report.html"
+BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page, or a picture of it; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m report", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument(
+        "--picture", type=Path, help="write a PNG of the page instead (needs Chromium)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        load_environment()
+        is_demo = nothing_is_configured()
+        database = open_database(is_demo=is_demo)
+        if options.picture is None:
+            written = write_page(database, is_demo=is_demo, output=options.output)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                page = Path(folder) / "report.html"
+                write_page(database, is_demo=is_demo, output=page)
+                written = take_picture(page, options.picture)
+    except RunError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{written}\n")
+    return 0
+
+
+def write_page(database: Database, *, is_demo: bool, output: Path = OUTPUT) -> Path:
+    """Write the page as the environment asks for it; returns where it is.
+
+    Raises ConfigurationError for a setting that is malformed, ReportError without marts.
+    """
+    locale, details = read_locale(), read_details()
+    output.parent.mkdir(exist_ok=True)
+    connection = database.connect()
+    try:
+        return write_report(connection, output, locale=locale, details=details, is_demo=is_demo)
+    finally:
+        connection.close()
+
+
+def read_details() -> bool:
+    """`REPORT_DETAILS`; raises ConfigurationError when it is neither true nor false."""
+    value = (os.environ.get("REPORT_DETAILS") or "false").lower()
+    if value not in BOOLEANS:
+        raise ConfigurationError(f"REPORT_DETAILS is true or false, not {value!r}")
+    return BOOLEANS[value]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

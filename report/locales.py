@@ -1,0 +1,25 @@
+"""The languages of the page and the dashboard."""
+
+import os
+from pathlib import Path
+
+import yaml
+
+from extract.errors import ConfigurationError
+
+# our name -> d3's locale, for numbers and dates on axes
+TIME_LOCALES = {"en": "en-GB", "ru": "ru-RU"}
+
+
+def read_locale() -> str:
+    """`LOCALE`; raises ConfigurationError when it is neither en nor ru."""
+    locale = os.environ.get("LOCALE") or "en"
+    if locale not in TIME_LOCALES:
+        raise ConfigurationError(f"LOCALE is one of {', '.join(TIME_LOCALES)}, not {locale!r}")
+    return locale
+
+
+def read_texts(locale: str) -> dict[str, str]:
+    """The words of the page in one language."""
+    path = Path(__file__).resolve().parent / "texts.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))[locale]

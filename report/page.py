@@ -1,0 +1,90 @@
+"""The page as one file: data, words, charts, scripts and styles inside, nothing outside."""
+
+import base64
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+
+from report import data as marts
+from report.charts import PERCENTS, specifications
+from report.locales import TIME_LOCALES, read_texts
+
+TEMPLATES = Path(__file__).resolve().parent / "template"
+
+
+def write_report(
+    connection: Connection,
+    output: Path,
+    *,
+    locale: str = "en",
+    details: bool = False,
+    is_demo: bool = False,
+) -> Path:
+    """Write the page over the published marts; returns where it is.
+
+    `details` puts summaries and assignees into it. Raises ReportError without marts.
+    """
+    content = marts.read(connection, details=details)
+    output.write_text(render(content, locale=locale, is_demo=is_demo), encoding="utf-8")
+    return output.resolve()
+
+
+def render(content: dict[str, Any], *, locale: str, is_demo: bool = False) -> str:
+    """The page's HTML. Nothing from the marts reaches it but as JSON in a block of data."""
+    texts = read_texts(locale)
+    scripts = {"vega": vega_scripts(), "page": (TEMPLATES / "page.js").read_text(encoding="utf-8")}
+    style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
+    payload = {
+        **content,
+        "locale": locale,
+        "texts": texts,
+        "percents": PERCENTS,
+        "charts": specifications(texts),
+        "format_locale": vl_convert.get_format_locale(TIME_LOCALES[locale]),
+        "time_locale": vl_convert.get_time_format_locale(TIME_LOCALES[locale]),
+    }
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("page.html").render(
+        locale=locale,
+        texts=texts,
+        is_demo=is_demo,
+        style=style,
+        scripts=scripts,
+        data=script_safe(payload),
+        policy=policy(list(scripts.values()), style),
+    )
+
+
+def policy(scripts: list[str], style: str) -> str:
+    """A content security policy: our own scripts run, by their hashes, and nothing else."""
+    allowed = " ".join(_hash(script) for script in scripts)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def script_safe(value: Any) -> str:
+    """JSON that cannot end its script element, and holds no line separator of JavaScript."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+@cache
+def vega_scripts() -> str:
+    """Vega, Vega-Lite and vega-embed (BSD-3-Clause) as vl-convert carries them: no download."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
