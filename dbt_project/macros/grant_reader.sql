@@ -7,8 +7,8 @@
         and flags.WHICH in ['run', 'build', 'run-operation'] -%}
         {%- set schema = var('marts_schema', 'marts') -%}
         {%- set role = var('reader_role', 'datalens_reader') -%}
-        {%- set quoted_role = adapter.quote(role) -%}
-        {%- set quoted_schema = adapter.quote(schema) -%}
+        {%- set quoted_role = quoted(role) -%}
+        {%- set quoted_schema = quoted(schema) -%}
 
         {%- if not reader_exists(role) -%}
             {%- do attempt(
@@ -84,13 +84,19 @@
     {%- for name, value in wanted.items() -%}
         {%- if (name ~ '=' ~ value) not in present -%}
             {%- do statements.append(
-                'alter role ' ~ adapter.quote(role) ~ ' in database '
-                ~ adapter.quote(target.dbname) ~ ' set ' ~ name ~ ' = ' ~ text_literal(value)
+                'alter role ' ~ quoted(role) ~ ' in database '
+                ~ quoted(target.dbname) ~ ' set ' ~ name ~ ' = ' ~ text_literal(value)
             ) -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(statements) }}
 {% endmacro %}
+
+
+{#- A name as an SQL identifier; adapter.quote leaves quotes inside it as they are. -#}
+{% macro quoted(name) -%}
+    "{{ name | replace('"', '""') }}"
+{%- endmacro %}
 
 
 {#- Runs a statement; false, and nothing else, when it fails. -#}

@@ -4,6 +4,12 @@
 {%- endmacro %}
 
 
+{#- The moment of asking, for the one view that is right whenever it is asked. -#}
+{% macro present_moment() -%}
+    now()
+{%- endmacro %}
+
+
 {#- The reporting time zone, as an SQL literal. -#}
 {% macro timezone() -%}
     {{ text_literal(var('timezone', 'UTC')) }}

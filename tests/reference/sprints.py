@@ -288,16 +288,19 @@ class SprintBook:
             board = boards[sprint.id]
             found[sprint.id] = {}
             for issue_id, intervals in self.recorded[sprint.id].items():
+                # "open to now when the present membership says so"
+                if board.sync_field is None and issue_id not in sprint.present_members:
+                    intervals = self._until_now(intervals)
                 graced = self._with_closing_grace(sprint, board, issue_id, intervals)
-                is_gone_now = (issue_id in self.missing_issues and not self.is_closed(sprint)) or (
-                    board.sync_field is None and issue_id not in sprint.present_members
-                )
-                if is_gone_now:
-                    graced = [replace(one, end=min(one.end, self.now)) for one in graced]
+                if issue_id in self.missing_issues and not self.is_closed(sprint):
+                    graced = self._until_now(graced)
                 graced = as_set(graced)
                 if graced:
                     found[sprint.id][issue_id] = graced
         return found
+
+    def _until_now(self, intervals: list[Interval]) -> list[Interval]:
+        return [replace(one, end=min(one.end, self.now)) for one in intervals]
 
     def _with_closing_grace(
         self, sprint: Sprint, board: Board, issue_id: str, intervals: list[Interval]

@@ -1,23 +1,17 @@
 {{ config(
     materialized='table',
-    unlogged=true,
     indexes=[{'columns': ['issue_id'], 'unique': true}],
     post_hook='analyze {{ this }}'
 ) }}
 
-{%- set unit = var('lead_time_unit', 'days') -%}
-{%- set fallback = var('lead_time_fallback', 'history') -%}
+{%- set unit = one_of('lead_time_unit', ['days', 'hours', 'minutes']) -%}
+{%- set falls_back = one_of('lead_time_fallback', ['history', 'none']) == 'history' -%}
 {%- set minutes_per_day = var('lead_time_minutes_per_day', none) -%}
-{%- if unit not in ['days', 'hours', 'minutes'] -%}
-    {{ exceptions.raise_compiler_error(
-        "The var lead_time_unit is '" ~ unit ~ "'; it may be days, hours or minutes."
-    ) }}
-{%- endif -%}
-{%- if fallback not in ['history', 'none'] -%}
-    {{ exceptions.raise_compiler_error(
-        "The var lead_time_fallback is '" ~ fallback ~ "'; it may be history or none."
-    ) }}
-{%- endif %}
+{%- set days_of_a_number = {
+    'days': 'issues.lead_time_number',
+    'hours': 'issues.lead_time_number * 60 / ' ~ (minutes_per_day or 1440),
+    'minutes': 'issues.lead_time_number / ' ~ (minutes_per_day or 1440)
+}[unit] %}
 
 with
 
@@ -53,12 +47,13 @@ work_time_settings as (
 
 working_day as (
 
-    {% if minutes_per_day -%}
-    select {{ minutes_per_day }}::numeric as minutes
-    {%- else -%}
-    select coalesce(max(minutes_a_day) filter (where minutes_a_day > 0), 480)::numeric as minutes
+    select
+        coalesce(
+            {{ minutes_per_day or 'null' }},
+            max(minutes_a_day) filter (where minutes_a_day > 0),
+            480
+        )::numeric as minutes
     from work_time_settings
-    {%- endif %}
 
 ),
 
@@ -100,14 +95,7 @@ spans as (
             when field_values.has_invalid_field_value then null
             when issues.lead_time_period_minutes is not null
                 then round(issues.lead_time_period_minutes / working_day.minutes, 2)
-            {% if unit == 'days' -%}
-            else round(issues.lead_time_number, 2)
-            {%- else -%}
-            else round(
-                issues.lead_time_number{{ ' * 60' if unit == 'hours' }}
-                / {{ minutes_per_day or 1440 }}, 2
-            )
-            {%- endif %}
+            else round({{ days_of_a_number }}, 2)
         end as field_days,
         {{ days_between('issues.created_at', 'issues.resolved_at') }} as history_days,
         {{ days_between('starts.started_at', 'issues.resolved_at') }} as cycle_days,
@@ -131,17 +119,23 @@ measured as (
         is_done and has_invalid_field_value as has_invalid_field_value,
         case when is_done then field_days end as field_days,
         case
-            when is_done and field_days is null and not is_resolved_before_creation
-                then {{ 'history_days' if fallback == 'history' else 'null::numeric' }}
+            when
+                {{ falls_back | lower }}
+                and is_done
+                and field_days is null
+                and not is_resolved_before_creation
+                then history_days
         end as history_days,
         case when is_done and not is_resolved_before_start then cycle_days end as cycle_days,
         coalesce(
             is_done
             and (
                 is_resolved_before_start
-                {%- if fallback == 'history' %}
-                or (field_days is null and is_resolved_before_creation)
-                {%- endif %}
+                or (
+                    {{ falls_back | lower }}
+                    and field_days is null
+                    and is_resolved_before_creation
+                )
             ),
             false
         ) as has_time_error

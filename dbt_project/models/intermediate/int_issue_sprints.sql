@@ -4,7 +4,8 @@ issues as (
 
     select
         issue_id,
-        resolved_at
+        resolved_at,
+        is_missing
     from {{ ref('int_issues') }}
     where is_resolved
 
@@ -17,6 +18,8 @@ sprints as (
         sprint,
         start_at,
         finish_at,
+        measured_at,
+        is_closed,
         sprint_start_date
     from {{ ref('int_sprints') }}
 
@@ -44,12 +47,17 @@ final as (
     inner join memberships
         on
             issues.issue_id = memberships.issue_id
-            and memberships.member_from <= issues.resolved_at
-            and memberships.member_to > issues.resolved_at
+            and issues.resolved_at >= memberships.member_from
+            and issues.resolved_at < memberships.member_to
     inner join sprints
         on
             memberships.sprint_id = sprints.sprint_id
             and issues.resolved_at between sprints.start_at and sprints.finish_at
+    -- In an open sprint a missing issue is no member now, not even at this very moment.
+    where
+        sprints.is_closed
+        or not issues.is_missing
+        or issues.resolved_at < sprints.measured_at
     order by issues.issue_id asc, sprints.start_at desc, {{ id_order('sprints.sprint_id') }} asc
 
 )

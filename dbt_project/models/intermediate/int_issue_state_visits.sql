@@ -1,6 +1,5 @@
 {{ config(
     materialized='table',
-    unlogged=true,
     indexes=[{'columns': ['issue_id']}],
     post_hook='analyze {{ this }}'
 ) }}
@@ -45,18 +44,6 @@ state_categories as (
 
 ),
 
-earliest_changes as (
-
-    select
-        issue_id,
-        from_value,
-        is_from_resolved,
-        is_from_initial
-    from state_changes
-    where change_number = 1
-
-),
-
 -- Equal names are no change, whatever the ids: a move between projects swaps the element.
 real_changes as (
 
@@ -75,39 +62,21 @@ real_changes as (
 
 ),
 
-first_visits as (
+-- What the first change removed, else what is there now.
+first_states as (
 
     select
         issues.issue_id,
-        1 as visit_number,
-        issues.created_at as entered_at,
+        issues.created_at,
         case
             when real_changes.issue_id is not null then real_changes.from_value
             else issues.state
         end as state,
         case
-            when
-                earliest_changes.issue_id is not null
-                and earliest_changes.from_value
-                is not distinct from
-                case
-                    when real_changes.issue_id is not null then real_changes.from_value
-                    else issues.state
-                end
-                then earliest_changes.is_from_resolved
             when real_changes.issue_id is not null then real_changes.is_from_resolved
             else issues.is_state_resolved
         end as is_resolved,
         case
-            when
-                earliest_changes.issue_id is not null
-                and earliest_changes.from_value
-                is not distinct from
-                case
-                    when real_changes.issue_id is not null then real_changes.from_value
-                    else issues.state
-                end
-                then earliest_changes.is_from_initial
             when real_changes.issue_id is not null then real_changes.is_from_initial
             else issues.is_state_initial
         end as is_initial
@@ -116,7 +85,25 @@ first_visits as (
         on
             issues.issue_id = real_changes.issue_id
             and real_changes.change_number = 1
-    left join earliest_changes on issues.issue_id = earliest_changes.issue_id
+
+),
+
+-- An element swapped since creation was another one at creation, and may have meant another thing.
+first_visits as (
+
+    select
+        first_states.issue_id,
+        1 as visit_number,
+        first_states.created_at as entered_at,
+        first_states.state,
+        coalesce(state_changes.is_from_resolved, first_states.is_resolved) as is_resolved,
+        coalesce(state_changes.is_from_initial, first_states.is_initial) as is_initial
+    from first_states
+    left join state_changes
+        on
+            first_states.issue_id = state_changes.issue_id
+            and first_states.state = state_changes.from_value
+            and state_changes.change_number = 1
 
 ),
 
@@ -161,8 +148,9 @@ final as (
         visits.issue_id,
         visits.visit_number::integer,
         visits.state,
-        {{ state_category('visits.state', 'named_categories.category', 'visits.is_resolved', 'visits.is_initial') }}
-            as state_category,
+        {{ state_category(
+            'visits.state', 'named_categories.category', 'visits.is_resolved', 'visits.is_initial'
+        ) }} as state_category,
         visits.entered_at,
         lead(visits.entered_at) over (
             partition by visits.issue_id order by visits.visit_number

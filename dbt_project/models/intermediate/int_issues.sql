@@ -1,6 +1,5 @@
 {{ config(
     materialized='table',
-    unlogged=true,
     indexes=[{'columns': ['issue_id'], 'unique': true}],
     post_hook='analyze {{ this }}'
 ) }}
@@ -145,8 +144,10 @@ final as (
         teamed.team_or_fallback as team,
         teamed.issue_type,
         teamed.state,
-        {{ state_category('teamed.state', 'named_categories.category', 'teamed.is_state_resolved', 'teamed.is_state_initial') }}
-            as state_category,
+        {{ state_category(
+            'teamed.state', 'named_categories.category', 'teamed.is_state_resolved',
+            'teamed.is_state_initial'
+        ) }} as state_category,
         teamed.assignee,
         teamed.story_points,
         teamed.lead_time_number,
@@ -157,9 +158,11 @@ final as (
         teamed.resolved_at is not null as is_resolved,
         excluded_names.team_or_fallback is not null as is_excluded_team,
         teamed.is_missing,
-        state_changes.issue_id is not null
-        and state_changes.to_value is distinct from teamed.state
-        and (state_changes.to_value_id = teamed.state_id) is not true as has_history_mismatch
+        (
+            state_changes.issue_id is not null
+            and state_changes.to_value is distinct from teamed.state
+            and not coalesce(state_changes.to_value_id = teamed.state_id, false)
+        ) as has_history_mismatch
     from teamed
     left join named_categories on teamed.state = named_categories.state
     left join excluded_names on teamed.team_or_fallback = excluded_names.team_or_fallback

@@ -1,4 +1,4 @@
-{{ config(materialized='table', unlogged=true, post_hook='analyze {{ this }}') }}
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 with
 
@@ -188,8 +188,8 @@ states_then as (
     inner join state_visits
         on
             measured.issue_id = state_visits.issue_id
-            and state_visits.entered_at <= sprints.measured_at
-            and coalesce(state_visits.left_at, 'infinity') > sprints.measured_at
+            and sprints.measured_at >= state_visits.entered_at
+            and sprints.measured_at < coalesce(state_visits.left_at, 'infinity')
     where measured.resolved_at is not null
 
 ),
@@ -200,7 +200,8 @@ attributes_then as (
         measured.sprint_id,
         measured.issue_id,
         bool_or(attribute_intervals.attribute = 'team') as has_team_history,
-        max(attribute_intervals.value) filter (where attribute_intervals.attribute = 'team') as team,
+        max(attribute_intervals.value) filter (where attribute_intervals.attribute = 'team')
+            as team,
         bool_or(attribute_intervals.attribute = 'type') as has_type_history,
         max(attribute_intervals.value) filter (where attribute_intervals.attribute = 'type')
             as issue_type,
@@ -215,8 +216,8 @@ attributes_then as (
     inner join attribute_intervals
         on
             measured.issue_id = attribute_intervals.issue_id
-            and attribute_intervals.valid_from <= sprints.measured_at
-            and attribute_intervals.valid_to > sprints.measured_at
+            and sprints.measured_at >= attribute_intervals.valid_from
+            and sprints.measured_at < attribute_intervals.valid_to
     group by measured.sprint_id, measured.issue_id
 
 ),

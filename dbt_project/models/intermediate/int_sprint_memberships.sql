@@ -1,6 +1,5 @@
 {{ config(
     materialized='table',
-    unlogged=true,
     indexes=[{'columns': ['issue_id']}],
     post_hook='analyze {{ this }}'
 ) }}

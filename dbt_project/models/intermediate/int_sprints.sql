@@ -1,4 +1,4 @@
-{{ config(materialized='table', unlogged=true, post_hook='analyze {{ this }}') }}
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 with
 
@@ -26,15 +26,24 @@ labels as (
         sprint_id,
         sprint_name as short_label,
         sprint_name || ' (' || board || ')' as board_label,
-        sprint_name || ' (' || board || ', ' || {{ reporting_date('start_at') }} || ')' as date_label,
-        sprint_name || ' (' || board || ', ' || {{ reporting_date('start_at') }}
-        || ', ' || sprint_id || ')' as id_label,
+        sprint_name || ' (' || board || ', '
+        || to_char({{ reporting_date('start_at') }}, 'YYYY-MM-DD') || ')' as date_label,
+        sprint_name || ' (' || board || ', '
+        || to_char({{ reporting_date('start_at') }}, 'YYYY-MM-DD') || ', '
+        || sprint_id || ')' as id_label,
         count(*) over (partition by sprint_name) = 1 as is_short_label_unique,
         count(*) over (partition by sprint_name, board) = 1 as is_board_label_unique,
         count(*) over (
             partition by sprint_name, board, {{ reporting_date('start_at') }}
         ) = 1 as is_date_label_unique
     from board_sprints
+
+),
+
+short_labels as (
+
+    select distinct short_label
+    from labels
 
 ),
 
@@ -53,9 +62,9 @@ final_labels as (
             else labels.id_label
         end as sprint
     from labels
-    left join (select distinct short_label from labels) as board_names
+    left join short_labels as board_names
         on labels.board_label = board_names.short_label
-    left join (select distinct short_label from labels) as date_names
+    left join short_labels as date_names
         on labels.date_label = date_names.short_label
 
 ),

@@ -1,14 +1,3 @@
-{%- set scopes = {
-    'planned': 'is_planned',
-    'completed': 'is_completed',
-    'planned_completed': 'is_planned and is_completed',
-    'planned_removed': 'is_planned and is_removed',
-    'planned_carried_over': 'is_planned and is_carried_over',
-    'added': 'is_added',
-    'removed': 'is_removed',
-    'carried_over': 'is_carried_over'
-} -%}
-
 with
 
 sprint_issues as (
@@ -52,11 +41,28 @@ summed as (
         team,
         issue_type,
         is_story,
-        {%- for scope, condition in scopes.items() %}
-        count(*) filter (where {{ condition }})::integer as {{ scope }}_count,
-        coalesce(sum(story_points) filter (where {{ condition }}), 0)::numeric(12, 2)
-            as {{ scope }}_points{{ ',' if not loop.last }}
-        {%- endfor %}
+        count(*) filter (where is_planned)::integer as planned_count,
+        count(*) filter (where is_completed)::integer as completed_count,
+        count(*) filter (where is_planned and is_completed)::integer as planned_completed_count,
+        count(*) filter (where is_planned and is_removed)::integer as planned_removed_count,
+        count(*) filter (where is_planned and is_carried_over)::integer
+            as planned_carried_over_count,
+        count(*) filter (where is_added)::integer as added_count,
+        count(*) filter (where is_removed)::integer as removed_count,
+        count(*) filter (where is_carried_over)::integer as carried_over_count,
+        coalesce(sum(story_points) filter (where is_planned), 0)::numeric(12, 2) as planned_points,
+        coalesce(sum(story_points) filter (where is_completed), 0)::numeric(12, 2)
+            as completed_points,
+        coalesce(sum(story_points) filter (where is_planned and is_completed), 0)::numeric(12, 2)
+            as planned_completed_points,
+        coalesce(sum(story_points) filter (where is_planned and is_removed), 0)::numeric(12, 2)
+            as planned_removed_points,
+        coalesce(sum(story_points) filter (where is_planned and is_carried_over), 0)::numeric(12, 2)
+            as planned_carried_over_points,
+        coalesce(sum(story_points) filter (where is_added), 0)::numeric(12, 2) as added_points,
+        coalesce(sum(story_points) filter (where is_removed), 0)::numeric(12, 2) as removed_points,
+        coalesce(sum(story_points) filter (where is_carried_over), 0)::numeric(12, 2)
+            as carried_over_points
     from sprint_issues
     group by sprint_id, team, issue_type, is_story
 
@@ -65,22 +71,15 @@ summed as (
 final as (
 
     select
-        summed.sprint_id,
-        summed.team,
-        summed.issue_type,
+        summed.*,
         sprints.sprint,
         sprints.board_id,
         sprints.board,
-        summed.is_story,
         sprints.quarter,
         sprints.start_at,
         sprints.finish_at,
         sprints.sprint_start_date,
         sprints.is_closed,
-        {%- for scope in scopes %}
-        summed.{{ scope }}_count,
-        summed.{{ scope }}_points,
-        {%- endfor %}
         (summed.planned_completed_count::numeric / nullif(summed.planned_count, 0))::numeric(5, 4)
             as completion_rate
     from summed

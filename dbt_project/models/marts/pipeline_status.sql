@@ -25,7 +25,11 @@ held_locks as (
         locktype = 'advisory'
         and objsubid = 1
         and granted
-        and database = (select oid from pg_database where datname = current_database())
+        and database = (
+            select pg_database.oid
+            from pg_database
+            where pg_database.datname = current_database()
+        )
 
 ),
 
@@ -90,12 +94,16 @@ last_ok_runs as (
 
 days_since_ok as (
 
-    select generate_series(
-        {{ reporting_date('last_ok_at') }}::timestamp,
-        {{ reporting_date('now()') }}::timestamp,
-        interval '1 day'
-    ) as local_day
+    select
+        days.local_day,
+        days.local_day at time zone {{ timezone() }} as begins_at,
+        (days.local_day + interval '1 day') at time zone {{ timezone() }} as ends_at
     from last_ok_runs
+    cross join generate_series(
+        {{ reporting_date('last_ok_runs.last_ok_at') }}::timestamp,
+        {{ reporting_date(present_moment()) }}::timestamp,
+        interval '1 day'
+    ) as days (local_day)
 
 ),
 
@@ -106,10 +114,8 @@ working_time as (
         sum(
             extract(
                 epoch from
-                least(now(), (days_since_ok.local_day + interval '1 day') at time zone {{ timezone() }})
-                - greatest(
-                    last_ok_runs.last_ok_at, days_since_ok.local_day at time zone {{ timezone() }}
-                )
+                least({{ present_moment() }}, days_since_ok.ends_at)
+                - greatest(last_ok_runs.last_ok_at, days_since_ok.begins_at)
             )
         ) / 3600 as working_hours
     from days_since_ok
@@ -127,7 +133,7 @@ combined as (
         last_ok_runs.last_ok_at,
         last_ok_runs.data_as_of,
         last_runs.error,
-        extract(epoch from now() - last_ok_runs.last_ok_at) / 3600 as age_hours,
+        extract(epoch from {{ present_moment() }} - last_ok_runs.last_ok_at) / 3600 as age_hours,
         coalesce(working_time.working_hours > {{ var('run_max_age_hours', 26) }}, false)
             as is_stale
     from (select 1) as one_row

@@ -1,6 +1,5 @@
 {{ config(
     materialized='table',
-    unlogged=true,
     indexes=[{'columns': ['attribute']}],
     post_hook='analyze {{ this }}'
 ) }}
@@ -66,13 +65,13 @@ issues as (
 
     select
         issue_id,
-        state_id,
         state,
         resolved_at
     from {{ ref('stg_youtrack__issue_snapshots') }}
 
 ),
 
+-- Values are told apart by their names: a move between projects swaps the ids of equal ones.
 changes as (
 
     select
@@ -80,8 +79,8 @@ changes as (
         issue_id,
         role as attribute,
         changed_at,
-        coalesce(from_value_id, from_value, '') as from_key,
-        coalesce(to_value_id, to_value, '') as to_key,
+        coalesce(from_value, '') as from_key,
+        coalesce(to_value, '') as to_key,
         from_value_id,
         from_value,
         is_from_resolved,
@@ -167,33 +166,49 @@ tied_moments as (
 
 -- The chain begins with the value that is removed more often than added, and ends with the value
 -- that is added more often than removed; a chain that returns to its beginning has neither.
+tied_balances as (
+
+    select
+        issue_id,
+        attribute,
+        changed_at,
+        key,
+        sum(removals) as removals
+    from (
+        select
+            issue_id,
+            attribute,
+            changed_at,
+            from_key as key,
+            1 as removals
+        from counted
+        where changes_in_moment > 1
+
+        union all
+
+        select
+            issue_id,
+            attribute,
+            changed_at,
+            to_key as key,
+            -1 as removals
+        from counted
+        where changes_in_moment > 1
+    ) as keys
+    group by issue_id, attribute, changed_at, key
+
+),
+
 tied_ends as (
 
     select
-        tied_moments.issue_id,
-        tied_moments.attribute,
-        tied_moments.changed_at,
-        min(balances.key) filter (where balances.removals > 0) as first_key,
-        min(balances.key) filter (where balances.removals < 0) as last_key
-    from tied_moments
-    cross join lateral (
-        select
-            keys.key,
-            sum(keys.removals) as removals
-        from (
-            select
-                unnest(tied_moments.from_keys) as key,
-                1 as removals
-
-            union all
-
-            select
-                unnest(tied_moments.to_keys) as key,
-                -1 as removals
-        ) as keys
-        group by keys.key
-    ) as balances
-    group by tied_moments.issue_id, tied_moments.attribute, tied_moments.changed_at
+        issue_id,
+        attribute,
+        changed_at,
+        min(key) filter (where removals > 0) as first_key,
+        min(key) filter (where removals < 0) as last_key
+    from tied_balances
+    group by issue_id, attribute, changed_at
 
 ),
 
@@ -272,8 +287,9 @@ tied_starts as (
             moments_before.last_key,
             moments_after.first_key,
             case moment_neighbours.attribute
-                when 'state' then coalesce(issues.state_id, issues.state, '')
-                when 'resolution' then case when issues.resolved_at is null then '' else 'resolved' end
+                when 'state' then coalesce(issues.state, '')
+                when 'resolution'
+                    then case when issues.resolved_at is null then '' else 'resolved' end
             end
         ) as start_key
     from moment_neighbours
@@ -299,7 +315,7 @@ walks as (
         tied_moments.activity_ids,
         tied_moments.from_keys,
         tied_moments.to_keys,
-        '{}'::integer [] as walked,
+        '{}'::integer[] as walked,
         tied_starts.start_key as current_key
     from tied_moments
     inner join tied_starts

@@ -1,4 +1,4 @@
-{{ config(materialized='table', unlogged=true, post_hook='analyze {{ this }}') }}
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 with
 
@@ -60,7 +60,7 @@ only_state_fields as (
     from custom_fields
     where
         value_type = 'state'
-        and not exists (select 1 from candidates where candidates.role = 'state')
+        and 'state' not in (select candidates.role from candidates)
     group by project_id
     having count(*) = 1
 

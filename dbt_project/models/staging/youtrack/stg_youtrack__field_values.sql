@@ -1,4 +1,4 @@
-{{ config(materialized='table', unlogged=true, post_hook='analyze {{ this }}') }}
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 with
 
@@ -40,10 +40,10 @@ with_defaults as (
 
     select
         bundle_values.*,
-        exists (
-            select 1
-            from jsonb_array_elements(bundle_values.default_values) as default_value
-            where default_value ->> 'id' = bundle_values.value_id
+        coalesce(
+            bundle_values.default_values
+            @> jsonb_build_array(jsonb_build_object('id', bundle_values.value_id)),
+            false
         ) as is_default
     from bundle_values
 

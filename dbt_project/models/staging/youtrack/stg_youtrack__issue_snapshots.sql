@@ -1,6 +1,5 @@
 {{ config(
     materialized='table',
-    unlogged=true,
     indexes=[{'columns': ['issue_id'], 'unique': true}],
     post_hook='analyze {{ this }}'
 ) }}

@@ -1,4 +1,4 @@
-{{ config(materialized='table', unlogged=true, post_hook='analyze {{ this }}') }}
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 with
 
@@ -44,9 +44,9 @@ final as (
         issue_custom_fields.value_minutes
     from issue_custom_fields
     inner join read_fields on issue_custom_fields.field_id = read_fields.field_id
-    cross join lateral
-        jsonb_array_elements(issue_custom_fields.field_values)
-            with ordinality as elements (element, place)
+    cross join
+        lateral jsonb_array_elements(issue_custom_fields.field_values)
+        with ordinality as elements (element, place)
 
 )
 

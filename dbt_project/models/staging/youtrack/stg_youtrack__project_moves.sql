@@ -1,6 +1,5 @@
 {{ config(
     materialized='table',
-    unlogged=true,
     indexes=[{'columns': ['issue_id', 'moved_at']}],
     post_hook='analyze {{ this }}'
 ) }}
@@ -13,8 +12,8 @@ activities as (
         activity_id,
         issue_id,
         occurred_at,
-        removed,
-        added
+        {{ youtrack_list('removed') }} -> 0 -> 'project' as from_project,
+        {{ youtrack_list('added') }} -> 0 -> 'project' as to_project
     from {{ ref('stg_youtrack__activities') }}
     where category = 'ProjectCategory'
 
@@ -33,10 +32,10 @@ final as (
         activities.activity_id,
         activities.issue_id,
         activities.occurred_at as moved_at,
-        activities.removed #>> '{0,project,id}' as from_project_id,
-        activities.removed #>> '{0,project,shortName}' as from_project_short_name,
-        activities.added #>> '{0,project,id}' as to_project_id,
-        activities.added #>> '{0,project,shortName}' as to_project_short_name
+        activities.from_project ->> 'id' as from_project_id,
+        activities.from_project ->> 'shortName' as from_project_short_name,
+        activities.to_project ->> 'id' as to_project_id,
+        activities.to_project ->> 'shortName' as to_project_short_name
     from activities
     inner join issues on activities.issue_id = issues.issue_id
 

@@ -1,4 +1,4 @@
-{{ config(materialized='table', unlogged=true, post_hook='analyze {{ this }}') }}
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 with
 
@@ -97,26 +97,26 @@ sprint_field_changes as (
 field_value_changes as (
 
     select
-        issue_id,
-        changed_at,
-        field_id,
+        sprint_field_changes.issue_id,
+        sprint_field_changes.changed_at,
+        sprint_field_changes.field_id,
         field_value ->> 'id' as value_id,
         {{ youtrack_element_text('field_value') }} as value_text,
         1 as membership_change
     from sprint_field_changes
-    cross join lateral jsonb_array_elements(added_values) as field_value
+    cross join lateral jsonb_array_elements(sprint_field_changes.added_values) as field_value
 
     union all
 
     select
-        issue_id,
-        changed_at,
-        field_id,
+        sprint_field_changes.issue_id,
+        sprint_field_changes.changed_at,
+        sprint_field_changes.field_id,
         field_value ->> 'id' as value_id,
         {{ youtrack_element_text('field_value') }} as value_text,
         -1 as membership_change
     from sprint_field_changes
-    cross join lateral jsonb_array_elements(removed_values) as field_value
+    cross join lateral jsonb_array_elements(sprint_field_changes.removed_values) as field_value
 
 ),
 

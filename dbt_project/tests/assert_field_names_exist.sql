@@ -1,0 +1,53 @@
+-- A field name that somebody set and no project has is a typing error, never an empty column.
+with
+
+candidates as (
+
+    {{ field_name_candidates() | indent(4) }}
+
+),
+
+custom_fields as (
+
+    select
+        field_name,
+        localized_field_name
+    from {{ ref('stg_youtrack__custom_fields') }}
+    where {{ in_scope('project_id') }}
+
+),
+
+-- Downstream of the roles, so that nothing is built on a wrong name.
+field_roles as (
+
+    select count(*) as roles_count
+    from {{ ref('stg_youtrack__field_roles') }}
+
+),
+
+existing_names as (
+
+    select string_agg(names.field_name, ', ' order by names.field_name) as field_names
+    from (select distinct field_name from custom_fields) as names
+
+)
+
+select
+    'The var ' || candidates.role || '_field names "' || candidates.field_name
+    || '", but no project has such a field. Fields that exist: '
+    || coalesce(existing_names.field_names, 'none') as message
+from candidates
+cross join existing_names
+cross join field_roles
+where
+    candidates.is_configured
+    and not exists (
+        select 1
+        from custom_fields
+        where
+            {{ fold_case('candidates.field_name') }}
+            in (
+                {{ fold_case('custom_fields.field_name') }},
+                {{ fold_case('custom_fields.localized_field_name') }}
+            )
+    )

@@ -1,0 +1,28 @@
+{{ config(severity='warn') }}
+
+-- One warning for each var that nobody set and whose default names no project has.
+with
+
+candidates as (
+
+    {{ field_name_candidates() | indent(4) }}
+
+),
+
+field_roles as (
+
+    select distinct role
+    from {{ ref('stg_youtrack__field_roles') }}
+
+)
+
+select
+    'No project has a field named '
+    || string_agg('"' || candidates.field_name || '"', ' or ' order by candidates.preference)
+    || '; if yours has another name, set the var ' || candidates.role || '_field' as message
+from candidates
+left join field_roles on candidates.role = field_roles.role
+where
+    not candidates.is_configured
+    and field_roles.role is null
+group by candidates.role
