@@ -122,6 +122,15 @@ class RunRecord:
                 (*columns.values(), self.run_id),
             )
 
+    def keep_data_as_of(self) -> None:
+        """Take over how new the data are from the run that loaded them."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "update ops.pipeline_runs set data_as_of = "
+                "(select max(data_as_of) from ops.pipeline_runs) where run_id = %s",
+                (self.run_id,),
+            )
+
     def forget_old(self) -> None:
         """Delete the rows of runs that are too old to matter."""
         with self.connection.cursor() as cursor:

@@ -185,6 +185,8 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
         if options.extract:
             session.record.update(stage="extract")
             result.load = _load(session, options, settings, as_of)
+        else:
+            session.record.keep_data_as_of()
         if options.build:
             session.record.update(stage="build")
             publish.prepare(session.connection)
