@@ -28,6 +28,7 @@ from extract.youtrack.catch_up import catch_up
 from extract.youtrack.client import Client, Patience
 from extract.youtrack.findings import Findings
 from extract.youtrack.journal import Journal
+from extract.youtrack.paging import PageLengths
 from extract.youtrack.reader import Reader
 from extract.youtrack.reconcile import reconcile
 from extract.youtrack.warehouse import Warehouse
@@ -98,7 +99,7 @@ def load(
             client,
             findings,
             summaries=source.summaries,
-            longest_pages=journal.state.longest_pages,
+            page_lengths=PageLengths(journal.state.page_lengths),
         )
         reader.introduce()
         with Ahead(source.parallel_requests) as ahead, _rare_collections():
@@ -119,9 +120,10 @@ def _load(
 ) -> str:
     """All steps of a load; returns its kind."""
     journal = work.journal
+    scope, tables = catalogue.read_projects(work, projects)
+    # nothing is written before it is known that there is something to read
     if not journal.has_tables():
         warehouse.create_tables()
-    scope, tables = catalogue.read_projects(work, projects)
     tables |= catalogue.read_users(work)
     tables |= catalogue.read_work_time(work)
     tables |= catalogue.read_boards(work)
@@ -160,7 +162,7 @@ def _finish(work: Work, scope: Scope, kind: str) -> None:
     journal = work.journal
     window = (journal.state.read_until or 0, journal.started_ms)
     journal.state.read_until = journal.started_ms
-    journal.state.longest_pages = work.reader.longest_pages
+    journal.state.page_lengths = work.reader.page_lengths.as_dict()
     counts = {
         **work.packages.loaded,
         **work.counts,
@@ -190,7 +192,7 @@ def _rare_collections() -> Iterator[None]:
     parsing a page of 100 issues takes 8 ms with Python's own threshold, 1.6 ms with this one.
     """
     before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 100)
+    gc.set_threshold(1_000_000, 20, 100)
     try:
         yield
     finally:

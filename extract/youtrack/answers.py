@@ -51,17 +51,14 @@ def activities(answer: Any, start: int, end: int, findings: Findings) -> list[En
     if not isinstance(answer, dict) or "hasAfter" not in answer:
         raise YouTrackError("activitiesPage answers without hasAfter: its end cannot be known")
     rows = entities(answer.get("activities"), "activitiesPage")
-    before = start
-    for row in rows:
-        absent = [key for key in ACTIVITY_MUST_HAVE if key not in row]
-        if absent:
-            raise YouTrackError(f"YouTrack leaves {', '.join(absent)} out of its changes")
-        moment = row["timestamp"]
-        if not start <= moment <= end:
-            raise ignored(f"changes from {start} to {end}")
-        if moment < before:
-            raise YouTrackError("activitiesPage does not sort by time as asked (reverse=false)")
-        before = moment
+    absent = {key for row in rows for key in ACTIVITY_MUST_HAVE if key not in row}
+    if absent:
+        raise YouTrackError(f"YouTrack leaves {', '.join(sorted(absent))} out of its changes")
+    moments = [row["timestamp"] for row in rows]
+    if moments and not (start <= min(moments) and max(moments) <= end):
+        raise ignored(f"changes from {start} to {end}")
+    if moments != sorted(moments):
+        raise YouTrackError("activitiesPage does not sort by time as asked (reverse=false)")
     unknown: Counter[str] = Counter()
     clean_activities(rows, unknown)
     findings.unknown_types(unknown)

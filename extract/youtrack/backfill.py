@@ -21,7 +21,7 @@ from extract.youtrack.rows import Entity
 from extract.youtrack.search import Within
 from extract.youtrack.work import Scope, Work
 
-ISSUES_A_PACKAGE = 5_000
+ISSUES_A_PACKAGE = 8_000
 WINDOWS_A_PACKAGE = 4
 
 

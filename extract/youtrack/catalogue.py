@@ -150,10 +150,32 @@ def read_boards(work: Work) -> Tables:
     _check_boards(work, boards)
     lane = work.ahead.lane(_sprints(work, board) for board in boards)
     sprints = [sprint for page in lane for sprint in page]
+    _keep_gone_members(work, sprints)
     return {
         "boards": [work.table(BOARDS, boards, seen_at=[work.as_of] * len(boards))],
         "sprints": [work.table(SPRINTS, sprints, seen_at=[work.as_of] * len(sprints))],
     }
+
+
+def _keep_gone_members(work: Work, sprints: list[Entity]) -> None:
+    """Leave issues that YouTrack no longer returns in the sprints that they were last seen in.
+
+    Deleting an issue takes it out of its sprints without a change in the feed, while taking it out
+    by hand leaves one: only the list of members knows what the sprint held.
+    """
+    known = work.journal.sprint_members()
+    lost = {
+        sprint["id"]: known[sprint["id"]] - {issue["id"] for issue in sprint["issues"]}
+        for sprint in sprints
+        if sprint["id"] in known
+    }
+    if not any(lost.values()):
+        return
+    readable_ids = work.journal.readable_ids(set().union(*lost.values()))
+    there = {issue["id"] for issue in work.reader.named(sorted(readable_ids.values()))}
+    for sprint in sprints:
+        gone = (lost.get(sprint["id"], set()) & readable_ids.keys()) - there
+        sprint["issues"] += [{"id": issue_id} for issue_id in sorted(gone)]
 
 
 def _check_boards(work: Work, boards: list[Entity]) -> None:

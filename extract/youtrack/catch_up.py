@@ -119,6 +119,7 @@ def _rounds(
 
 def _check_feed(work: Work, known: dict[str, str]) -> None:
     """No change that raw has came again: believable only if their issues are all gone."""
+    work.is_in_doubt = True
     witnesses = list(dict.fromkeys(known.values()))[:WITNESSES]
     if there := work.reader.named(witnesses):
         raise YouTrackError(
@@ -132,6 +133,7 @@ def _check_issues(work: Work, scope: Scope, since: int, read: dict[str, int]) ->
     known = work.journal.known_since(since, scope.projects)
     absent = {key: each for key, each in known.items() if key not in read}
     witnesses = [each.id_readable for each in absent.values() if not each.missed_sweeps]
+    work.is_in_doubt = work.is_in_doubt or bool(witnesses)
     for issue in work.reader.named(witnesses[:WITNESSES]):
         if issue["id"] in absent and issue["updated"] == absent[issue["id"]].updated:
             raise YouTrackError(

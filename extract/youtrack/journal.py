@@ -47,8 +47,10 @@ class State:
     # YouTrack's count of issues less raw's, and the issues that the last look did not find: known
     # to be away, though no sweep has missed them yet
     difference: int = 0
+    # how many issues YouTrack counts beyond those that it shows, accepted by the operator
+    surplus: int = 0
     away: list[str] = field(default_factory=list)
-    longest_pages: dict[str, int] = field(default_factory=dict)
+    page_lengths: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> State:
@@ -166,6 +168,18 @@ class Journal:
                     cursor.execute(duplicates)
                     cursor.execute(statement)
 
+    def take_census(self, swept_at: datetime, projects: list[str] | None) -> int:
+        """Write down that all issues of these projects were seen; returns their number."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "insert into raw.issue_census (issue_id, project_id, missed_sweeps, swept_at, "
+                "seen_at, loaded_at, _dlt_load_id, _dlt_id) select id, project ->> 'id', 0, "
+                "%(at)s, %(at)s, %(at)s, %(run)s, id from raw.issues where " + _IN_PROJECTS
+                + " and not exists (select from raw.issue_census where issue_id = issues.id)",
+                {"at": swept_at, "run": self._run_id, "projects": projects},
+            )
+            return cursor.rowcount
+
     # --- what raw knows
 
     def known(self, ids: Iterable[str]) -> dict[str, Known]:
@@ -227,8 +241,26 @@ class Journal:
             )
         )
 
+    def sprint_members(self) -> dict[str, set[str]]:
+        """The members of every sprint as they were last seen: sprint id → issue ids."""
+        if not self.has_tables():
+            return {}
+        rows = self._rows("select id, issues from raw.sprints where issues is not null")
+        return {sprint: {issue["id"] for issue in issues} for sprint, issues in rows}
+
+    def readable_ids(self, issue_ids: Iterable[str]) -> dict[str, str]:
+        """The readable ids of issues that raw knows: id → readable id."""
+        return dict(
+            self._rows(
+                "select id, id_readable from raw.issues where id = any(%(ids)s::varchar[])",
+                ids=list(issue_ids),
+            )
+        )
+
     def projects_with_fields(self) -> dict[str, str]:
         """The projects whose fields are known: id → short name."""
+        if not self.has_tables():
+            return {}
         return dict(
             self._rows(
                 "select id, short_name from raw.projects "

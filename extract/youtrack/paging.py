@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -53,40 +53,75 @@ class Asking(Protocol):
     client: Client
     findings: Findings
     clock: search.TokenClock
-    longest_pages: dict[str, int]
+    page_lengths: PageLengths
 
     def named(self, readable_ids: list[str]) -> list[Entity]: ...
 
 
-_LEARNING = threading.Lock()
+class PageLengths:
+    """How long the server's pages get, for each kind of list; kept from run to run.
+
+    A page shorter than the longest was not cut. One just as long may have been: it counts as the
+    end if an earlier run found a list of that length to be complete, and never saw one cut there.
+    """
+
+    def __init__(self, earlier: Mapping[str, Mapping[str, int]] | None = None) -> None:
+        self._earlier = dict((earlier or {}).get("complete", {}))
+        self._longest = dict((earlier or {}).get("longest", {}))
+        self._complete: dict[str, int] = {}
+        self._cut: set[tuple[str, int]] = set()
+        self._learning = threading.Lock()
+
+    def saw(self, kind: str, length: int) -> None:
+        """A page of this length came."""
+        with self._learning:
+            self._longest[kind] = max(self._longest.get(kind, 0), length)
+
+    def was_complete(self, kind: str, length: int) -> None:
+        """Nothing new came after a page of this length."""
+        with self._learning:
+            self._complete[kind] = max(self._complete.get(kind, 0), length)
+
+    def was_cut(self, kind: str, length: int) -> None:
+        """More came after a page of this length, though more had been asked for."""
+        with self._learning:
+            self._cut.add((kind, length))
+
+    def is_uncut(self, kind: str, length: int) -> bool:
+        """Whether a page of this length must have been the last one."""
+        if (kind, length) in self._cut:
+            return False
+        return length < self._longest.get(kind, 0) or length == self._earlier.get(kind)
+
+    def as_dict(self) -> dict[str, dict[str, int]]:
+        complete = {**self._earlier, **self._complete}
+        return {
+            "longest": dict(self._longest),
+            "complete": {kind: n for kind, n in complete.items() if (kind, n) not in self._cut},
+        }
 
 
 class PageEnds:
-    """Whether a page of a list is its last one, although the server may cut pages in silence.
+    """Whether a page of one list is its last one, although the server may cut pages in silence."""
 
-    `longest` remembers, for each kind of list, the longest page that is known to be uncut.
-    """
-
-    def __init__(self, longest: dict[str, int], kind: str) -> None:
-        self._longest = longest
+    def __init__(self, lengths: PageLengths, kind: str) -> None:
+        self._lengths = lengths
         self._kind = kind
-        self._previous = 0
+        self._short = 0
 
     def is_end(self, length: int, top: int, *, is_new: bool) -> bool:
         """`is_new`: whether the page held a row that the pages before it had not."""
-        previous, self._previous = self._previous, length
+        before, self._short = self._short, length if length < top else 0
+        self._lengths.saw(self._kind, length)
+        if before and is_new:
+            self._lengths.was_cut(self._kind, before)
         if length >= top:
-            self._learn(length)
             return False
-        if not is_new and length < max(previous, 2):
-            # only the overlap came back, so the page before was the end, and uncut
-            self._learn(previous)
+        if not is_new and length < max(before, 2):
+            # only the overlap came back
+            self._lengths.was_complete(self._kind, before)
             return True
-        return length <= self._longest.get(self._kind, 0)
-
-    def _learn(self, length: int) -> None:
-        with _LEARNING:
-            self._longest[self._kind] = max(self._longest.get(self._kind, 0), length)
+        return self._lengths.is_uncut(self._kind, length)
 
 
 def listing(asking: Asking, kind: str, path: str, fields: str, top: int) -> list[Entity]:
@@ -103,7 +138,7 @@ def _listing_once(
 ) -> list[Entity] | None:
     """The list, or None when its rows moved between two pages."""
     rows: dict[str, Entity] = {}
-    skip, last_id, ends = 0, None, PageEnds(asking.longest_pages, kind)
+    skip, last_id, ends = 0, None, PageEnds(asking.page_lengths, kind)
     while True:
         answer, top = asking.client.page(path, fields, top, {"$skip": skip})
         page = answers.entities(answer, path)
@@ -151,7 +186,7 @@ class Walk:
         self._window = window
         self._split = split
         self._top = window.top
-        self._ends = PageEnds(asking.longest_pages, window.kind)
+        self._ends = PageEnds(asking.page_lengths, window.kind)
         # id → the attribute's value with which the issue was read
         self._seen: dict[str, int] = {}
         self._last: Entity | None = None
@@ -288,11 +323,12 @@ class Feed:
         self._within = within
         self._split = split
         self._top = ACTIVITIES_A_PAGE
-        self._ends = PageEnds(asking.longest_pages, "activities")
+        self._ends = PageEnds(asking.page_lengths, "activities")
         self._cursor: str | None = None
         self._last: Entity | None = None
         # what comes again when the feed is asked anew from the last timestamp on
         self._seen: set[str] = set()
+        self._is_probing = False
 
     def __iter__(self) -> Pages:
         number = 0
@@ -303,12 +339,13 @@ class Feed:
             number += 1
             if not page or page[-1]["timestamp"] >= self._end:
                 return
+            if self._is_probing:
+                raise YouTrackError("activitiesPage is cut inside a single moment")
             is_last = self._ends.is_end(len(page), self._top, is_new=bool(new))
             if is_last and not has_after:
                 return
             self._remember(page)
-            if not self._advance(cursor if has_after else None, is_full=len(page) >= self._top):
-                return
+            self._advance(cursor if has_after else None, is_full=len(page) >= self._top)
             if number % PAGES_BEFORE_SPLIT == 0:
                 self._give_half()
 
@@ -317,6 +354,8 @@ class Feed:
 
         Empty only if there is nothing, asked twice.
         """
+        if self._is_probing:
+            return self._ask()
         for _ in range(MOST_RESTARTS):
             page, has_after, cursor = self._ask()
             if page and (self._cursor or self._last is None or self._holds_last(page)):
@@ -333,7 +372,7 @@ class Feed:
         raise YouTrackError("activitiesPage comes back without changes that it showed before")
 
     def _holds_last(self, page: list[Entity]) -> bool:
-        return any(each["id"] == self._last["id"] for each in page) if self._last else True
+        return any(each["id"] in self._seen for each in page)
 
     def _ask(self) -> tuple[list[Entity], bool, str | None]:
         params: dict[str, Any] = {
@@ -364,8 +403,8 @@ class Feed:
         self._seen |= {each["id"] for each in page if each["timestamp"] >= last - 1}
         self._last = page[-1]
 
-    def _advance(self, cursor: str | None, *, is_full: bool) -> bool:
-        """Set the place of the next page; False when there is none.
+    def _advance(self, cursor: str | None, *, is_full: bool) -> None:
+        """Set the place of the next page.
 
         A short page may have been cut, and its cursor lead past what was cut off: the feed goes
         on by time then.
@@ -375,10 +414,10 @@ class Feed:
             if cursor == self._cursor:
                 raise YouTrackError("the cursor of activitiesPage does not move")
             self._cursor = cursor
-            return True
-        is_moving = last > self._place or self._cursor is not None
-        self._cursor, self._place = None, last
-        return is_moving
+            return
+        # a short page of one moment only: if anything comes after it, it was cut within
+        self._is_probing = last <= self._place and self._cursor is None
+        self._cursor, self._place = None, last + 2 if self._is_probing else last
 
     def _give_half(self) -> None:
         """Let another thread read the later half of what is left of a long window."""

@@ -9,7 +9,7 @@ from extract.errors import ConfigurationError, YouTrackError
 from extract.youtrack import answers, paging, search
 from extract.youtrack.client import BadRequestError, Client
 from extract.youtrack.findings import Findings
-from extract.youtrack.paging import Feed, IssueWindow, Pages, Split, Walk
+from extract.youtrack.paging import Feed, IssueWindow, PageLengths, Pages, Split, Walk
 from extract.youtrack.rows import Entity
 from extract.youtrack.search import Within
 from extract.youtrack.selection import CENSUS_FIELDS, ME_FIELDS, issue_fields
@@ -28,13 +28,12 @@ class Reader:
         findings: Findings,
         *,
         summaries: bool = True,
-        longest_pages: dict[str, int] | None = None,
+        page_lengths: PageLengths | None = None,
     ) -> None:
         self.client = client
         self.findings = findings
         self.clock = search.TokenClock(None)
-        # the longest page of each list that was seen not to be cut, kept from run to run
-        self.longest_pages = dict(longest_pages or {})
+        self.page_lengths = page_lengths or PageLengths()
         self._issue_fields = issue_fields(summaries=summaries)
         self._account: str | None = None
 

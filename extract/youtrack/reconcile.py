@@ -26,7 +26,7 @@ def reconcile(work: Work, scope: Scope, *, is_full: bool) -> Look | None:
     earlier run has looked at already (an issue that went, and waits for the next sweep) is
     looked at again only when it changes.
 
-    Raises YouTrackError when a full load comes out short.
+    Raises YouTrackError when YouTrack shows fewer issues than it counts.
     """
     state = work.journal.state
     end = _quiet_moment(work, scope)
@@ -36,36 +36,35 @@ def reconcile(work: Work, scope: Scope, *, is_full: bool) -> Look | None:
         work.findings.warn("YouTrack did not come to a count of its issues: nothing to compare")
         return census.look(work, scope) if is_full else None
     difference = counted - work.journal.created_between(0, end, scope.projects)
-    if difference == 0 and not is_full and state.difference == 0:
-        return None
-    if difference == 0 and is_full:
-        state.difference = 0
-        return census.as_seen(work, scope)
-    if difference == state.difference and not is_full:
-        return None
+    is_expected = difference == (0 if is_full else state.difference)
+    if is_expected and not work.is_in_doubt:
+        state.difference = difference
+        return census.as_seen(work, scope) if is_full else None
     found = census.look(work, scope)
-    _check_shown(work, query, end, found, is_full=is_full)
+    _check_shown(work, query, end, found)
     state.difference = counted - work.journal.created_between(0, end, scope.projects)
     return found
 
 
-def _check_shown(work: Work, query: str, end: int, found: Look, *, is_full: bool) -> None:
+def _check_shown(work: Work, query: str, end: int, found: Look) -> None:
     """YouTrack's count and YouTrack's list, side by side."""
     shown = sum(each.created < end for each in found.seen.values())
+    counted: int | None = None
     for attempt in range(LOOKS_AT_A_DIFFERENCE):
         if attempt:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         counted = work.reader.count(query)
-        if counted is None or counted <= shown:
+        if counted is None or counted - shown <= work.journal.state.surplus:
             return
     message = (
         f"YouTrack counts {counted} issues but shows {shown}: its answers are cut, or its search "
         "index is not up to date"
     )
-    if is_full and not work.accept_missing:
+    if not work.accept_missing:
         raise YouTrackError(
             f"{message}. Run again later; if it stays so, run once with --accept-missing"
         )
+    work.journal.state.surplus = (counted or 0) - shown
     work.findings.warn(message)
 
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -101,22 +102,26 @@ def to_arrow(
         elif column.name != "_dlt_load_id":
             values = filled.get(column.name) or _at(column.path, entities)
             if column.data_type == "json":
-                values = [None if value is None else _json_text(value) for value in values]
+                values = _json_texts(values)
             columns[column.name] = pa.array(values, _ARROW_TYPES[column.data_type])
     return pa.table(columns)
 
 
 def _at(path: tuple[str, ...], entities: Sequence[Entity]) -> list[Any]:
     """The value at a path of each object; None where a step is absent or null."""
-    values: list[Any] = [entity.get(path[0]) for entity in entities]
-    for step in path[1:]:
-        values = [value.get(step) if value else None for value in values]
-    return values
+    values: Sequence[Any] = entities
+    for step in path:
+        try:
+            values = list(map(itemgetter(step), values))
+        except (KeyError, TypeError):
+            values = [value.get(step) if value else None for value in values]
+    return list(values)
 
 
-def _json_text(value: Any) -> bytes | str:
+def _json_texts(values: Sequence[Any]) -> list[bytes | str | None]:
+    dumps = orjson.dumps
     try:
-        return orjson.dumps(value)
+        return [None if value is None else dumps(value) for value in values]
     except TypeError:
         # integers beyond 64 bits
-        return json.dumps(value, ensure_ascii=False)
+        return [None if each is None else json.dumps(each, ensure_ascii=False) for each in values]

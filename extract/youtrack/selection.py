@@ -185,10 +185,12 @@ _ISSUE_VALUE = (
     "id,name,localizedName,login,minutes,presentation,text,isResolved,archived,ordinal,"
     "releaseDate,startDate,released"
 )
+# `fieldType(id)` says it all (`enum[1]`, `state[1]`, `version[*]`): its other two attributes, and
+# what the catalogue knows of a project, would make every issue a fifth longer.
 _ISSUE_FIELDS = (
-    "id,idReadable,numberInProject,created,updated,resolved,isDraft,"
-    "project(id,shortName,name,archived),"
-    f"customFields(id,name,projectCustomField(id,field({_CUSTOM_FIELD})),value({_ISSUE_VALUE}))"
+    "id,idReadable,numberInProject,created,updated,resolved,isDraft,project(id,shortName),"
+    "customFields(id,name,projectCustomField(id,field(id,name,localizedName,fieldType(id))),"
+    f"value({_ISSUE_VALUE}))"
 )
 
 
@@ -233,7 +235,7 @@ _ACTIVITY_VALUE = (
 )
 ACTIVITY_PAGE_FIELDS = (
     "activities(id,timestamp,targetMember,category(id),target(id,idReadable),"
-    "field(id,name,customField(id,name)),"
+    "field(name,customField(id)),"
     f"added({_ACTIVITY_VALUE}),removed({_ACTIVITY_VALUE})),"
     "afterCursor,hasAfter"
 )

@@ -78,27 +78,10 @@ turns as (
         issue_id,
         changed_at,
         membership_change,
-        lag(membership_change) over (
-            partition by sprint_id, issue_id order by changed_at
-        ) as previous_change
+        lag(membership_change) over in_order as previous_change,
+        lead(changed_at) over in_order as next_change_at
     from sprint_changes
-
-),
-
--- Joining twice in a row, or leaving twice, is recorded where a change between was not.
-real_turns as (
-
-    select
-        sprint_id,
-        issue_id,
-        changed_at,
-        membership_change,
-        previous_change,
-        lead(changed_at) over (
-            partition by sprint_id, issue_id order by changed_at
-        ) as next_change_at
-    from turns
-    where membership_change is distinct from previous_change
+    window in_order as (partition by sprint_id, issue_id order by changed_at)
 
 ),
 
@@ -106,37 +89,37 @@ intervals as (
 
     -- Recorded additions. The last one is open, unless the tracker no longer shows the member.
     select
-        real_turns.sprint_id,
-        real_turns.issue_id,
-        real_turns.changed_at as member_from,
+        turns.sprint_id,
+        turns.issue_id,
+        turns.changed_at as member_from,
         case
-            when real_turns.next_change_at is not null then real_turns.next_change_at
+            when turns.next_change_at is not null then turns.next_change_at
             when sprint_members.issue_id is null and not sprints.is_closed then {{ as_of() }}
             else 'infinity'
         end as member_to,
         false as is_inferred
-    from real_turns
-    inner join sprints on real_turns.sprint_id = sprints.sprint_id
+    from turns
+    inner join sprints on turns.sprint_id = sprints.sprint_id
     left join sprint_members
         on
-            real_turns.sprint_id = sprint_members.sprint_id
-            and real_turns.issue_id = sprint_members.issue_id
-    where real_turns.membership_change = 1
+            turns.sprint_id = sprint_members.sprint_id
+            and turns.issue_id = sprint_members.issue_id
+    where turns.membership_change = 1
 
     union all
 
     -- A removal that nothing precedes: a member since the issue's creation.
     select
-        real_turns.sprint_id,
-        real_turns.issue_id,
+        turns.sprint_id,
+        turns.issue_id,
         issues.created_at as member_from,
-        real_turns.changed_at as member_to,
+        turns.changed_at as member_to,
         true as is_inferred
-    from real_turns
-    inner join issues on real_turns.issue_id = issues.issue_id
+    from turns
+    inner join issues on turns.issue_id = issues.issue_id
     where
-        real_turns.membership_change = -1
-        and real_turns.previous_change is null
+        turns.membership_change = -1
+        and turns.previous_change is null
 
     union all
 
@@ -149,30 +132,30 @@ intervals as (
         true as is_inferred
     from sprint_members
     inner join issues on sprint_members.issue_id = issues.issue_id
-    left join real_turns
+    left join turns
         on
-            sprint_members.sprint_id = real_turns.sprint_id
-            and sprint_members.issue_id = real_turns.issue_id
-    where real_turns.issue_id is null
+            sprint_members.sprint_id = turns.sprint_id
+            and sprint_members.issue_id = turns.issue_id
+    where turns.issue_id is null
 
     union all
 
     -- A present member whose last record is a removal: when it came back is not known.
     select
-        real_turns.sprint_id,
-        real_turns.issue_id,
+        turns.sprint_id,
+        turns.issue_id,
         {{ as_of() }} as member_from,
         'infinity' as member_to,
         true as is_inferred
-    from real_turns
-    inner join sprints on real_turns.sprint_id = sprints.sprint_id
+    from turns
+    inner join sprints on turns.sprint_id = sprints.sprint_id
     inner join sprint_members
         on
-            real_turns.sprint_id = sprint_members.sprint_id
-            and real_turns.issue_id = sprint_members.issue_id
+            turns.sprint_id = sprint_members.sprint_id
+            and turns.issue_id = sprint_members.issue_id
     where
-        real_turns.membership_change = -1
-        and real_turns.next_change_at is null
+        turns.membership_change = -1
+        and turns.next_change_at is null
         and not sprints.is_closed
 
 ),
@@ -224,7 +207,8 @@ clipped as (
 
 ),
 
--- A move between two projects of one board does not interrupt a membership.
+-- Stretches that meet are one: a move between two projects of a board, or joining twice in a row,
+-- does not interrupt a membership.
 merged as (
 
     select

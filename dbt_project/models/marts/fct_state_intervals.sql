@@ -17,8 +17,15 @@ issues as (
 
     select
         issue_id,
+        issue_id_readable,
+        team,
+        issue_type,
+        sprint,
+        quarter,
+        is_done,
+        is_excluded_team,
         resolved_at
-    from {{ ref('int_issues') }}
+    from {{ ref('fct_issues') }}
 
 ),
 
@@ -37,7 +44,14 @@ final as (
                 'coalesce(state_visits.left_at, issues.resolved_at, ' ~ as_of() ~ ')'
             ) }},
             0
-        )::numeric(12, 2) as days
+        )::numeric(12, 2) as days,
+        issues.issue_id_readable,
+        issues.team,
+        issues.issue_type,
+        issues.sprint,
+        issues.quarter,
+        issues.is_done,
+        issues.is_excluded_team
     from state_visits
     inner join issues on state_visits.issue_id = issues.issue_id
 

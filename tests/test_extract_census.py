@@ -1,0 +1,208 @@
+"""Issues that go and come, projects that come into scope and leave it."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from conftest import PostgresServer, fresh_database
+from extracting import Extraction, differences, extraction, simulated
+
+from demo.server import Server
+from extract.errors import YouTrackError
+
+
+@pytest.fixture
+def youtrack() -> Iterator[Server]:
+    with simulated() as server:
+        yield server
+
+
+@pytest.fixture
+def loaded(
+    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
+) -> Iterator[Extraction]:
+    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
+    extractor.load()
+    yield extractor
+    extractor.connection.close()
+
+
+@pytest.fixture
+def clean(server: PostgresServer, youtrack: Server, tmp_path: Path) -> Iterator[Extraction]:
+    for name in fresh_database(server):
+        extractor = extraction(server, name, youtrack, tmp_path / "clean")
+        yield extractor
+        extractor.connection.close()
+
+
+def test_a_first_load_is_the_first_sweep(loaded: Extraction) -> None:
+    assert loaded.one("select count(*) from raw.issue_census") == 300
+    assert loaded.rows("select distinct missed_sweeps from raw.issue_census") == [(0,)]
+
+
+def test_an_issue_is_missing_after_two_sweeps_in_a_row_and_back_after_one(
+    loaded: Extraction, youtrack: Server
+) -> None:
+    company = youtrack.tracker
+    deleted, hidden = company.issues_by_created()[10:12]
+    company.delete_issue(deleted)
+    company.hide_issue(hidden)
+    loaded.load()
+    assert loaded.is_missing() == set()
+    assert loaded.load(sweep=True).kind == "sweep"
+    assert loaded.is_missing() == set()
+    loaded.load(sweep=True)
+    assert loaded.is_missing() == {deleted.id, hidden.id}
+    assert loaded.one("select count(*) from raw.issues") == 300
+    company.unhide_issue(hidden)
+    loaded.load()
+    assert loaded.is_missing() == {deleted.id}
+
+
+def test_a_sweep_comes_once_a_day_by_itself(loaded: Extraction) -> None:
+    now = datetime.now(timezone.utc)
+    kinds = [
+        loaded.load(as_of=now + timedelta(hours=hours)).kind for hours in (1, 12, 24, 30, 48)
+    ]
+    assert kinds == ["incremental", "incremental", "sweep", "incremental", "sweep"]
+    assert loaded.load(as_of=now + timedelta(hours=90), sweep=False).kind == "incremental"
+
+
+def test_what_an_issue_did_while_it_was_hidden_is_read_when_it_comes_back(
+    loaded: Extraction, clean: Extraction, youtrack: Server
+) -> None:
+    company = youtrack.tracker
+    board = next(board for board in company.boards if board.is_explicit)
+    issue = next(i for i in company.issues_by_created() if i.project in board.projects)
+    sprint = next(each for each in board.sprints if issue not in company.members(each))
+    # neither moves `updated`, and the feed does not tell of a hidden issue
+    company.add_to_sprint(issue, sprint)
+    company.hide_issue(issue)
+    company.advance(by=86_400_000)
+    company.touch(company.issues_by_created()[-1])
+    loaded.load()
+    company.unhide_issue(issue)
+    company.advance(by=86_400_000)
+    loaded.load()
+    clean.load()
+    assert differences(loaded.raw(), clean.raw()) == []
+
+
+def test_a_project_that_comes_back_empty_marks_nothing_until_accepted(
+    loaded: Extraction, youtrack: Server
+) -> None:
+    project = youtrack.tracker.projects[2]
+    for issue in [i for i in youtrack.tracker.issues_by_created() if i.project is project]:
+        youtrack.tracker.hide_issue(issue)
+    for _ in range(2):
+        with pytest.raises(YouTrackError, match=f"{project.short_name}.*--accept-missing"):
+            loaded.load(sweep=True)
+    assert loaded.rows("select distinct missed_sweeps from raw.issue_census") == [(0,)]
+    loaded.load(accept_missing=True)
+    assert loaded.one("select count(*) from raw.issue_census where missed_sweeps = 1") > 0
+    row = loaded.one("select counts from raw.extract_runs order by finished_at desc limit 1")
+    assert row["accepted_missing"] > 0
+
+
+def test_many_issues_gone_at_once_mark_nothing(loaded: Extraction, youtrack: Server) -> None:
+    for issue in youtrack.tracker.issues_by_created()[::14]:
+        youtrack.tracker.hide_issue(issue)
+    with pytest.raises(YouTrackError, match="22 of 300 known issues"):
+        loaded.load(sweep=True)
+    assert loaded.rows("select distinct missed_sweeps from raw.issue_census") == [(0,)]
+
+
+def test_a_few_issues_gone_are_no_fault(loaded: Extraction, youtrack: Server) -> None:
+    for issue in youtrack.tracker.issues_by_created()[::15]:
+        youtrack.tracker.hide_issue(issue)
+    loaded.load(sweep=True)
+    assert loaded.one("select count(*) from raw.issue_census where missed_sweeps = 1") == 20
+
+
+def test_a_deleted_sprint_stays_with_the_time_it_was_last_seen(
+    loaded: Extraction, youtrack: Server
+) -> None:
+    sprint = youtrack.tracker.boards[0].sprints[3]
+    youtrack.tracker.delete_sprint(sprint)
+    loaded.load()
+    gone = loaded.rows(
+        "select id from raw.sprints where seen_at < (select max(seen_at) from raw.sprints)"
+    )
+    assert gone == [(sprint.id,)]
+
+
+# --- scope
+
+
+def in_raw(extractor: Extraction, table: str = "issues") -> dict[str, int]:
+    """Rows by the project of their issue."""
+    join = "" if table == "issues" else "inner join raw.issues on issues.id = issue_id"
+    return dict(
+        extractor.rows(
+            f"select project ->> 'shortName', count(*) from raw.{table} {join} group by 1"
+        )
+    )
+
+
+def test_only_the_named_projects_are_read(clean: Extraction, youtrack: Server) -> None:
+    first = youtrack.tracker.projects[0]
+    clean.load(projects=(first.short_name.lower(),))
+    assert in_raw(clean).keys() == {first.short_name}
+    assert clean.one("select scope from raw.extract_runs limit 1") == [first.id]
+
+
+def test_a_wider_scope_back_fills_and_a_narrower_one_is_only_recorded(
+    server: PostgresServer, clean: Extraction, youtrack: Server, tmp_path: Path
+) -> None:
+    company = youtrack.tracker
+    names = [project.short_name for project in company.projects]
+    clean.load(projects=(names[0],))
+    company.advance(by=86_400_000)
+    assert clean.load(projects=(names[0], names[1])).kind == "backfill"
+    assert in_raw(clean).keys() == set(names[:2])
+    clean.load(projects=(names[0],))
+    assert in_raw(clean).keys() == set(names[:2])
+    latest = "select scope from raw.extract_runs order by started_at desc, finished_at desc limit 1"
+    assert clean.one(latest) == [company.projects[0].id]
+    # what happens out of scope is caught up with when the project is back
+    outside = next(i for i in company.issues_by_created() if i.project is company.projects[1])
+    company.edit_summary(outside, "Changed out of scope")
+    company.advance(by=30 * 86_400_000)
+    clean.load(projects=None)
+    for name in fresh_database(server):
+        other = extraction(server, name, youtrack, tmp_path / "other")
+        other.load()
+        assert differences(clean.raw(), other.raw()) == []
+        other.connection.close()
+
+
+def test_a_project_that_becomes_readable_is_back_filled(
+    server: PostgresServer, clean: Extraction, youtrack: Server, tmp_path: Path
+) -> None:
+    company = youtrack.tracker
+    company.hide_project(company.projects[1])
+    clean.load()
+    company.advance(by=86_400_000)
+    company.unhide_project(company.projects[1])
+    assert clean.load().kind == "backfill"
+    for name in fresh_database(server):
+        other = extraction(server, name, youtrack, tmp_path / "other")
+        other.load()
+        assert differences(clean.raw(), other.raw()) == []
+        other.connection.close()
+
+
+def test_an_issue_that_moves_into_scope_brings_its_history(
+    clean: Extraction, youtrack: Server
+) -> None:
+    company = youtrack.tracker
+    inside, outside = company.projects[:2]
+    clean.load(projects=(inside.short_name,))
+    issue = next(i for i in company.issues_by_created() if i.project is outside)
+    company.advance(by=10 * 86_400_000)
+    company.move_issue(issue, inside)
+    clean.load(projects=(inside.short_name,))
+    assert clean.one("select count(*) from raw.activities where issue_id = %s", issue.id) == len(
+        [each for each in issue.activities if each.kind.category.id != "SummaryCategory"]
+    )

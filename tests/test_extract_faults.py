@@ -1,0 +1,209 @@
+"""What a network and a busy server do: retried within limits, told when it does not pass."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, PostgresServer, fresh_database
+from extracting import Extraction, differences, extraction, simulated
+from test_extract_guards import assert_complete
+
+from demo.server import Server
+from extract.errors import DatabaseError, YouTrackError
+
+
+@pytest.fixture
+def youtrack() -> Iterator[Server]:
+    with simulated(issues=150) as server:
+        yield server
+
+
+@pytest.fixture
+def empty(
+    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
+) -> Iterator[Extraction]:
+    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
+    yield extractor
+    extractor.connection.close()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"action": "status", "status": 500},
+        {"action": "status", "status": 502},
+        {"action": "status", "status": 503},
+        {"action": "status", "status": 429, "retry_after": "0"},
+        {"action": "status", "status": 429, "retry_after": None},
+        {"action": "close"},
+        {"action": "reset"},
+        {"action": "truncate"},
+        {"action": "html"},
+        {"action": "stall", "seconds": 1.5},
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
+)
+def test_what_passes_is_tried_again(empty: Extraction, youtrack: Server, fault: dict) -> None:
+    rules = [
+        youtrack.fault(path=path, first=2, **fault)
+        for path in (r"/issues$", r"/activitiesPage$", r"/sprints$")
+    ]
+    empty.load()
+    assert [rule.hits for rule in rules] == [1, 1, 1]
+    assert_complete(empty, youtrack)
+
+
+def test_a_server_that_stays_ill_ends_the_run_with_its_words(
+    empty: Extraction, youtrack: Server
+) -> None:
+    fault = youtrack.fault("status", r"/issues$", status=502, count=None)
+    with pytest.raises(YouTrackError, match=r"/api/issues failed 4 times.*HTTP 502"):
+        empty.load()
+    assert fault.hits <= 4 * empty.source.parallel_requests
+
+
+def test_retry_after_is_honoured(empty: Extraction, youtrack: Server) -> None:
+    youtrack.fault("status", r"/agiles$", status=429, retry_after="2")
+    began = time.monotonic()
+    empty.load()
+    assert time.monotonic() - began > 2
+
+
+def test_a_wait_that_is_too_long_ends_the_run(empty: Extraction, youtrack: Server) -> None:
+    youtrack.fault("status", r"/agiles$", status=429, retry_after="86400")
+    with pytest.raises(YouTrackError, match="86400 s"):
+        empty.load()
+
+
+def test_a_page_that_times_out_is_halved(empty: Extraction, youtrack: Server) -> None:
+    youtrack.requests = []
+    youtrack.fault("stall", r"/issues$", first=3, seconds=1.5)
+    empty.load()
+    tops = {re.search(r"top=(\d+)", line).group(1) for line in youtrack.requests
+            if "/issues?" in line}  # fmt: skip
+    assert {"100", "50"} <= tops
+    assert_complete(empty, youtrack)
+
+
+def test_a_token_that_is_revoked_on_the_way_stops_the_run(
+    empty: Extraction, youtrack: Server
+) -> None:
+    youtrack.fault("status", r"/issues$", status=401, first=2, count=None)
+    with pytest.raises(YouTrackError, match="refuses the token.*revoked"):
+        empty.load()
+    youtrack.faults.clear()
+    empty.load()
+    assert_complete(empty, youtrack)
+
+
+def test_a_first_load_goes_on_after_the_last_package(
+    empty: Extraction, youtrack: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.youtrack.backfill.ISSUES_A_PACKAGE", 30)
+    youtrack.fault("status", r"/issues$", status=401, first=14, count=None)
+    with pytest.raises(YouTrackError):
+        empty.load()
+    done = empty.one("select max(window_end) from raw.extract_runs")
+    loaded = empty.one("select count(*) from raw.issues")
+    assert 0 < loaded < 150
+    youtrack.faults.clear()
+    youtrack.requests = []
+    empty.load()
+    assert_complete(empty, youtrack)
+    assert empty.one("select count(*) from raw.issues where created < %s", done) > 0
+    first = next(line for line in youtrack.requests if "created%3A+20" in line)
+    assert first.split("created%3A+")[1][:13] > "2024-06-01T00"
+
+
+def test_an_edit_between_two_pages_loses_nothing(empty: Extraction, youtrack: Server) -> None:
+    company = youtrack.tracker
+
+    def edit() -> None:
+        company.advance(by=1000)
+        for issue in company.issues_by_created()[::7]:
+            company.edit_summary(issue, "Changed meanwhile")
+        company.delete_issue(company.issues_by_created()[1])
+
+    youtrack.fault("call", r"/(issues|activitiesPage)$", change=edit, first=3, count=6)
+    empty.load()
+    youtrack.faults.clear()
+    empty.load()
+    visible = {issue.id: issue.updated for issue in company.issues_by_created()}
+    loaded = dict(empty.rows("select id, updated from raw.issues"))
+    assert visible.items() <= loaded.items()
+
+
+def test_a_database_that_goes_away_is_told_and_blocks_nothing(
+    empty: Extraction, youtrack: Server, server: PostgresServer
+) -> None:
+    name = empty.dsn.rsplit("/", 1)[1]
+    gone = threading.Event()
+
+    def take_away() -> None:
+        """The database shuts while the first package is fetched."""
+        if not gone.is_set():
+            gone.set()
+            execute(server, f"alter database {name} allow_connections false")
+            execute(
+                server,
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                f"where datname = '{name}'",
+            )
+
+    youtrack.fault("call", r"/activitiesPage$", change=take_away, first=2)
+    with pytest.raises(DatabaseError, match="not currently accepting connections|terminat|closed"):
+        empty.load()
+    execute(server, f"alter database {name} allow_connections true")
+    empty.connection = server.connect(name)
+    empty.load()
+    assert_complete(empty, youtrack)
+
+
+def execute(server: PostgresServer, statement: str) -> None:
+    connection = server.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
+
+
+KILLED = """
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+sys.path[:0] = {paths!r}
+from extracting import IMPATIENT
+from extract.pipeline import Source, load
+load(Source({url!r}, {token!r}), {dsn!r}, run_id="killed", as_of=datetime.now(timezone.utc),
+     working_dir=Path({folder!r}), on_progress=lambda *_: None, patience=IMPATIENT)
+"""
+
+
+@pytest.mark.parametrize("share", [0.2, 0.45, 0.6, 0.8, 0.95])
+def test_a_killed_run_repeated_ends_in_the_raw_of_one_clean_load(
+    empty: Extraction, youtrack: Server, server: PostgresServer, tmp_path: Path, share: float
+) -> None:
+    script = KILLED.format(
+        paths=[str(REPOSITORY), str(REPOSITORY / "tests")], url=youtrack.url,
+        token=youtrack.token, dsn=empty.dsn, folder=str(empty.folder),
+    )  # fmt: skip
+    youtrack.latency_ms = 20
+    process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ})
+    while not youtrack.stats.requests and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(3 * share)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    youtrack.latency_ms = 0
+    empty.load()
+    for name in fresh_database(server):
+        clean = extraction(server, name, youtrack, tmp_path / "clean")
+        clean.load()
+        assert differences(empty.raw(), clean.raw()) == []
+        clean.connection.close()

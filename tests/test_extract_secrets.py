@@ -1,0 +1,111 @@
+"""What must not be written anywhere: the token, the password, the names of people."""
+
+import logging
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, PostgresServer
+from extracting import Extraction, extraction, simulated
+
+from demo.server import Server
+
+PASSWORD = "correct-horse-battery-staple"
+
+
+@pytest.fixture
+def youtrack() -> Iterator[Server]:
+    with simulated(issues=80) as server:
+        yield server
+
+
+@pytest.fixture
+def empty(
+    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
+) -> Iterator[Extraction]:
+    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
+    extractor.dsn = extractor.dsn.replace(":none@", f":{PASSWORD}@")
+    yield extractor
+    extractor.connection.close()
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["succeeding", "failing"])
+def test_no_secret_is_written_printed_or_raised(
+    empty: Extraction, youtrack: Server, fails: bool, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture,
+) -> None:  # fmt: skip
+    caplog.set_level(logging.DEBUG)
+    secrets = (youtrack.token, PASSWORD)
+    said = ""
+    if fails:
+        youtrack.fault("status", r"/activitiesPage$", status=401, first=2, count=None)
+    try:
+        empty.load()
+    except Exception:
+        said = traceback.format_exc()
+    assert bool(said) is fails
+    raw = empty.rows("select to_jsonb(t)::text from raw.extract_runs as t")
+    said += "".join(capfd.readouterr()) + caplog.text + str(raw)
+    written = [
+        path for path in tmp_path.rglob("*")
+        if path.is_file() and any(secret.encode() in path.read_bytes() for secret in secrets)
+    ]  # fmt: skip
+    assert written == []
+    assert not any(secret in said for secret in secrets)
+    assert not any(secret in repr(empty.source) for secret in secrets)
+
+
+def test_nobody_is_named_in_raw(empty: Extraction, youtrack: Server) -> None:
+    empty.load()
+    tables = [row[0] for row in empty.rows(
+        "select table_name from information_schema.tables where table_schema = 'raw'"
+    )]  # fmt: skip
+    text = "".join(
+        row[0] for table in tables for row in empty.rows(f'select t::text from raw."{table}" as t')
+    )
+    people = youtrack.tracker.users
+    assert any(person.login in text for person in people)
+    assert [p.full_name for p in people if p.full_name in text] == []
+    assert [p.email for p in people if p.email and p.email in text] == []
+    users = empty.rows("select id, login, type from raw.users")
+    assert {row[2] for row in users} == {"User"}
+
+
+def test_users_in_values_and_changes_keep_id_and_login(empty: Extraction) -> None:
+    empty.load()
+    keys = empty.rows(
+        "select distinct jsonb_object_keys(item) from raw.activities, "
+        "jsonb_array_elements(case jsonb_typeof(added) when 'array' then added end) as item "
+        "where item ->> '$type' = 'User'"
+    )
+    assert {row[0] for row in keys} == {"id", "login", "$type"}
+
+
+def test_summaries_that_are_not_wanted_are_not_even_asked_for(
+    empty: Extraction, youtrack: Server
+) -> None:
+    youtrack.requests = []
+    empty.load(summaries=False)
+    assert empty.rows("select distinct summary from raw.issues") == [(None,)]
+    assert not any("summary" in line for line in youtrack.requests)
+
+
+def test_plain_http_off_loopback_draws_a_warning(empty: Extraction, youtrack: Server) -> None:
+    assert not any("plain http" in warning for warning in empty.load().warnings)
+
+
+def test_dlt_is_imported_without_its_telemetry_and_its_log() -> None:
+    script = (
+        "import extract.pipeline; from dlt.common.configuration.specs import RuntimeConfiguration;"
+        "from dlt.common.configuration import resolve_configuration as resolve;"
+        "found = resolve(RuntimeConfiguration()); print(found.dlthub_telemetry, found.log_level)"
+    )
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, env=environment, check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.stdout.split() == ["False", "CRITICAL"]
