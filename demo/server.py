@@ -7,6 +7,7 @@ serves a tracker from within a program; `python -m demo` serves one by itself.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
 import json
 import logging
@@ -125,7 +126,9 @@ class Server:
 
     def stop(self) -> None:
         self.stopping.set()
-        self._waitress.pull_trigger()
+        # the loop may see `stopping` and close its trigger before it is pulled
+        with contextlib.suppress(OSError):
+            self._waitress.pull_trigger()
         self._thread.join(5)
 
     def __enter__(self) -> Server:

@@ -82,19 +82,48 @@ project_moves as (
 
 ),
 
+numbered_moves as (
+
+    select
+        issue_id,
+        moved_at,
+        from_project_id,
+        to_project_id,
+        row_number() over in_order as move_number,
+        lead(moved_at) over in_order as next_moved_at
+    from project_moves
+    window in_order as (partition by issue_id order by moved_at)
+
+),
+
+-- Where a moved issue was, from when to when.
+project_stays as (
+
+    select
+        issue_id,
+        from_project_id as project_id,
+        '-infinity'::timestamptz as begins_at,
+        moved_at as ends_at
+    from numbered_moves
+    where move_number = 1
+
+    union all
+
+    select
+        issue_id,
+        to_project_id as project_id,
+        moved_at as begins_at,
+        coalesce(next_moved_at, 'infinity') as ends_at
+    from numbered_moves
+
+),
+
 moved_issue_projects as (
 
     select
         issue_id,
-        from_project_id as project_id
-    from project_moves
-
-    union
-
-    select
-        issue_id,
-        to_project_id as project_id
-    from project_moves
+        project_id
+    from project_stays
 
     union
 
@@ -154,38 +183,23 @@ changes_of_moved_issues as (
     select
         field_changes.*,
         moved_issue_roles.role,
-        coalesce(moves_before.to_project_id, first_moves.from_project_id) as project_id_before,
-        coalesce(moves_until.to_project_id, first_moves.from_project_id) as project_id_after
+        stays_before.project_id as project_id_before,
+        stays_after.project_id as project_id_after
     from field_changes
     inner join moved_issue_roles
         on
             field_changes.issue_id = moved_issue_roles.issue_id
             and field_changes.field_id = moved_issue_roles.field_id
-    left join lateral (
-        select project_moves.to_project_id
-        from project_moves
-        where
-            project_moves.issue_id = field_changes.issue_id
-            and project_moves.moved_at < field_changes.changed_at
-        order by project_moves.moved_at desc
-        limit 1
-    ) as moves_before on true
-    left join lateral (
-        select project_moves.to_project_id
-        from project_moves
-        where
-            project_moves.issue_id = field_changes.issue_id
-            and project_moves.moved_at <= field_changes.changed_at
-        order by project_moves.moved_at desc
-        limit 1
-    ) as moves_until on true
-    left join lateral (
-        select project_moves.from_project_id
-        from project_moves
-        where project_moves.issue_id = field_changes.issue_id
-        order by project_moves.moved_at asc
-        limit 1
-    ) as first_moves on true
+    left join project_stays as stays_before
+        on
+            field_changes.issue_id = stays_before.issue_id
+            and field_changes.changed_at > stays_before.begins_at
+            and field_changes.changed_at <= stays_before.ends_at
+    left join project_stays as stays_after
+        on
+            field_changes.issue_id = stays_after.issue_id
+            and field_changes.changed_at >= stays_after.begins_at
+            and field_changes.changed_at < stays_after.ends_at
 
 ),
 
