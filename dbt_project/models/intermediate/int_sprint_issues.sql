@@ -92,9 +92,8 @@ excluded_teams as (
 
 ),
 
--- A sprint that has not begun has members, but no scope yet. In an open sprint a missing issue is
--- no member when the sprint is measured.
-meetings as (
+-- In an open sprint a missing issue is no member when the sprint is measured.
+endings as (
 
     select
         sprints.sprint_id,
@@ -102,6 +101,7 @@ meetings as (
         sprints.start_at,
         sprints.baseline_at,
         sprints.measured_at,
+        sprints.has_begun,
         memberships.member_from,
         case
             when issues.is_missing and not sprints.is_closed
@@ -112,15 +112,26 @@ meetings as (
     from memberships
     inner join sprints on memberships.sprint_id = sprints.sprint_id
     inner join issues on memberships.issue_id = issues.issue_id
+
+),
+
+-- A sprint that has not begun has members, but no scope yet.
+meetings as (
+
+    select
+        sprint_id,
+        issue_id,
+        start_at,
+        baseline_at,
+        measured_at,
+        member_from,
+        member_to,
+        is_inferred
+    from endings
     where
         case
-            when sprints.has_begun
-                then
-                    memberships.member_from <= sprints.measured_at
-                    and memberships.member_to > sprints.start_at
-            else
-                memberships.member_from <= sprints.baseline_at
-                and memberships.member_to > sprints.baseline_at
+            when has_begun then member_from <= measured_at and member_to > start_at
+            else member_from <= baseline_at and member_to > baseline_at
         end
 
 ),
