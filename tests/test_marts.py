@@ -19,9 +19,7 @@ SEEDS_LONG = 60
 def differences(connection, seeds: Path) -> list[str]:
     """Where the published marts differ from the reference at the same moment."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select max(as_of) from ops.pipeline_runs where status = 'OK'"
-        )
+        cursor.execute("select max(as_of) from ops.pipeline_runs where status = 'OK'")
         as_of = cursor.fetchone()[0]
     definitions = Definitions.from_vars({}, read_seeds(seeds))
     wanted, actual = compute(read_raw(connection), definitions, as_of), read_marts(connection)
