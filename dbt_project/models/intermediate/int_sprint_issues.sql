@@ -36,9 +36,16 @@ issues as (
         project,
         team_value,
         issue_type,
-        story_points,
-        is_missing
+        story_points
     from {{ ref('int_issues') }}
+
+),
+
+missing_issues as (
+
+    select issue_id
+    from {{ ref('int_issues') }}
+    where is_missing
 
 ),
 
@@ -104,14 +111,14 @@ endings as (
         sprints.has_begun,
         memberships.member_from,
         case
-            when issues.is_missing and not sprints.is_closed
+            when missing_issues.issue_id is not null and not sprints.is_closed
                 then least(memberships.member_to, sprints.measured_at)
             else memberships.member_to
         end as member_to,
         memberships.is_inferred
     from memberships
     inner join sprints on memberships.sprint_id = sprints.sprint_id
-    inner join issues on memberships.issue_id = issues.issue_id
+    left join missing_issues on memberships.issue_id = missing_issues.issue_id
 
 ),
 
