@@ -8,13 +8,15 @@ VENV := .venv
 IN_VENV := $(VENV)/bin/python
 PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
 
-# Handed over through the environment, so that no quote in them reaches the shell.
-export VARS
-export SQL
+# Handed over through the environment and unexpanded, so that no quote reaches the shell and no
+# dollar reaches make.
+override SQL := $(value SQL)
+override VARS := $(value VARS)
+export SQL VARS
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run extract build status doctor psql report datalens docs test test-long lint lock stop clean clean-data
+.PHONY: help run extract build status doctor psql report datalens docs test test-long bench lint lock stop clean clean-data
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -57,6 +59,9 @@ lint: $(VENV)/.installed-dev ## ruff, sqlfluff and yamllint
 	@$(IN_VENV) -m ruff format --check .
 	@$(IN_VENV) -m sqlfluff lint --disable-progress-bar dbt_project
 	@$(IN_VENV) -m yamllint --strict .
+
+bench: $(VENV)/.installed ## how fast the loader is, beside a bare loop (a quarter of an hour)
+	@$(IN_VENV) -m bench $(ARGS)
 
 stop: $(VENV)/.installed ## stop the embedded PostgreSQL
 	@$(IN_VENV) -m extract stop

@@ -28,8 +28,14 @@ Settings are read from the environment and from .env; see .env.example."""
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
+    # what a terminal or a pipe cannot show must not decide how a run ends
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")
     try:
         return options.command(options)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
     except RunError as error:
         Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
         return error.exit_code

@@ -50,6 +50,70 @@ def parse_vars(text: str | None) -> dict[str, Any]:
     return value
 
 
+# The vars that analysts set, and what they hold; `dbt_project.yml` explains each.
+_NAMES, _TEXT, _POSITIVE, _NOT_NEGATIVE = "names", "text", "positive", "not negative"
+VARS = {
+    **dict.fromkeys(
+        ("team_field", "type_field", "lead_time_field", "story_points_field", "assignee_field",
+         "state_field", "sprint_field", "story_types"), _NAMES),
+    **dict.fromkeys(("as_of", "timezone", "lead_time_unit", "lead_time_fallback", "reader_role"),
+                    _TEXT),
+    **dict.fromkeys(("lead_time_minutes_per_day", "run_max_age_hours"), _POSITIVE),
+    **dict.fromkeys(("sprint_planning_grace_hours", "sprint_closing_grace_hours"), _NOT_NEGATIVE),
+}  # fmt: skip
+CHOICES = {
+    "lead_time_unit": ("days", "hours", "minutes"),
+    "lead_time_fallback": ("history", "none"),
+}
+
+
+def check_vars(connection: Connection, given: dict[str, Any], *, role: str) -> None:
+    """Raise ConfigurationError for a var that is unknown or cannot mean anything.
+
+    `role` is the run's own, which must not be the reader: it would become read-only.
+    """
+    unknown = sorted(given.keys() - VARS.keys())
+    if unknown:
+        raise ConfigurationError(
+            f"unknown vars: {', '.join(unknown)}. Known are: {', '.join(sorted(VARS))}"
+        )
+    for name, kind in VARS.items():
+        value = definition(name, given, None)
+        if value is not None or name in given:
+            _check_var(name, kind, value)
+    zone = definition("timezone", given, "UTC")
+    with connection.cursor() as cursor:
+        cursor.execute("select exists (select from pg_timezone_names where name = %s)", (zone,))
+        if not cursor.fetchone()[0]:
+            raise ConfigurationError(f"the var timezone is no time zone's name: {zone}")
+    if definition("reader_role", given, "datalens_reader") == role:
+        raise ConfigurationError(
+            f"the var reader_role names {role}, the role of the run itself, which would become "
+            "read-only; name another role"
+        )
+
+
+def _check_var(name: str, kind: str, value: Any) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in CHOICES:
+        is_right, wanted = value in CHOICES[name], " or ".join(CHOICES[name])
+    elif kind == _NAMES:
+        names = [value] if isinstance(value, str) else value
+        is_right = value is None or (
+            isinstance(names, list)
+            and len(names) > 0
+            and all(isinstance(each, str) and each.strip() for each in names)
+        )
+        wanted = "a name or a list of names"
+    elif kind == _TEXT:
+        is_right, wanted = bool(str(value or "").strip()) and "$" not in str(value), "a text"
+    else:
+        is_right = is_number and (value > 0 if kind == _POSITIVE else value >= 0)
+        wanted = "a number" + (" above 0" if kind == _POSITIVE else ", 0 or more")
+    if not is_right:
+        raise ConfigurationError(f"the var {name} is {wanted}, not {value!r}")
+
+
 def definition(name: str, given: dict[str, Any], default: Any) -> Any:
     """A dbt var as the models will see it: what was given, else `dbt_project.yml`, else default."""
     if name in given:

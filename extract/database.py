@@ -1,7 +1,7 @@
 """The PostgreSQL of a run: the one that the environment names, or the embedded one."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -95,9 +95,16 @@ def find_database(*, is_demo: bool) -> Database | None:
     if socket_directory is None:
         return None
     name = DEMO_DATABASE if is_demo else OWN_DATABASE
-    return Database(
+    found = Database(
         str(socket_directory), embedded.PORT, embedded.SUPERUSER, name, is_embedded=True
     )
+    connection = replace(found, name="postgres").connect()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select exists (select from pg_database where datname = %s)", (name,))
+            return found if cursor.fetchone()[0] else None
+    finally:
+        connection.close()
 
 
 def _given() -> Database:

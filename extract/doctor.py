@@ -136,6 +136,9 @@ def _last_run(connection: Connection) -> Findings:
     except psycopg2.errors.UndefinedTable:
         yield Finding(OK, "no run yet")
         return
+    except psycopg2.Error as problem:
+        yield Finding(WARNING, f"marts.pipeline_status cannot be read: {problem}")
+        return
     text = f"the last run: {status}" + (f", {last_run_at:%Y-%m-%d %H:%M %Z}" if last_run_at else "")
     yield Finding(
         WARNING if status == "NOK" else OK, text + (f": {error}" if error != NONE else "")

@@ -89,9 +89,10 @@ def _refuse_other_version(data: Path) -> None:
 def running_socket(data: Path) -> Path | None:
     """The socket's folder of the server that runs over `data`, by its postmaster.pid."""
     try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
+        text = (data / "postmaster.pid").read_text(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return None
+    lines = text.splitlines()
     if len(lines) < 5:
         return None
     folder = Path(lines[4])

@@ -126,13 +126,14 @@ def _load(
         warehouse.create_tables()
     tables |= catalogue.read_users(work)
     tables |= catalogue.read_work_time(work)
-    tables |= catalogue.read_boards(work)
     work.progress("catalogue", sum(len(pages) for pages in tables.values()), None)
     kind = _read_past(work, scope)
     catch_up(work, scope, tables)
     found = reconcile(work, scope, is_full=kind == "full")
+    # last, because who is gone from a sprint is asked by readable ids, which moves change
+    work.packages.load(catalogue.read_boards(work))
     is_wanted = sweep or work.accept_missing or (sweep is None and census.is_due(work))
-    if kind == "full" or is_wanted:
+    if (kind == "full" and found) or (kind != "full" and is_wanted):
         census.sweep(work, found or census.look(work, scope), scope)
         kind = "sweep" if kind == "incremental" else kind
     if kind != "incremental":
@@ -162,6 +163,7 @@ def _finish(work: Work, scope: Scope, kind: str) -> None:
     journal = work.journal
     window = (journal.state.read_until or 0, journal.started_ms)
     journal.state.read_until = journal.started_ms
+    journal.state.catch_up = None
     journal.state.page_lengths = work.reader.page_lengths.as_dict()
     counts = {
         **work.packages.loaded,

@@ -32,6 +32,8 @@ class HungView:
     name: str
     definition: str
     is_materialized: bool
+    # such as security_invoker, which says whose rights the view reads with
+    options: list[str] | None
 
     @property
     def full_name(self) -> str:
@@ -60,8 +62,10 @@ def publish(connection: Connection, *, reader: str, run_id: str) -> None:
             cursor.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
             views = _views_hung_on_marts(cursor)
             _refuse_materialized(views)
+            _refuse_strangers(cursor)
             _rename(cursor, LIVE, retired)
             _rename(cursor, NEXT, LIVE)
+            _carry_grants(cursor, retired)
             _let_reader_in(cursor, reader, retired)
             for view in views:
                 _hang_again(cursor, view)
@@ -81,6 +85,37 @@ def _rename(cursor: psycopg2.extensions.cursor, old: str, new: str) -> None:
     cursor.execute(
         sql.SQL("alter schema {} rename to {}").format(sql.Identifier(old), sql.Identifier(new))
     )
+
+
+def _carry_grants(cursor: psycopg2.extensions.cursor, retired: str) -> None:
+    """Whoever might read the old marts reads the new ones."""
+    cursor.execute(
+        """
+        with granted as (
+            select 'schema marts' as target, acl.*
+            from pg_namespace
+            cross join lateral aclexplode(nspacl) as acl
+            where nspname = %(retired)s and acl.grantee <> nspowner
+            union all
+            select format('marts.%%I', old.relname), acl.*
+            from pg_class as old
+            cross join lateral aclexplode(old.relacl) as acl
+            where
+                old.relnamespace = (select oid from pg_namespace where nspname = %(retired)s)
+                and acl.grantee <> old.relowner
+                and to_regclass(format('marts.%%I', old.relname)) is not null
+        )
+
+        select format(
+            'grant %%s on %%s to %%s', privilege_type, target,
+            case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end
+        )
+        from granted
+        """,
+        {"retired": retired},
+    )
+    for (grant,) in cursor.fetchall():
+        cursor.execute(grant)
 
 
 def _let_reader_in(cursor: psycopg2.extensions.cursor, reader: str, retired: str) -> None:
@@ -105,7 +140,8 @@ def _views_hung_on_marts(cursor: psycopg2.extensions.cursor) -> list[HungView]:
             hung_schema.nspname,
             hung.relname,
             pg_get_viewdef(hung.oid),
-            hung.relkind = 'm'
+            hung.relkind = 'm',
+            hung.reloptions
         from pg_depend
         inner join pg_rewrite on pg_rewrite.oid = pg_depend.objid
         inner join pg_class as hung on hung.oid = pg_rewrite.ev_class
@@ -133,6 +169,29 @@ def _refuse_materialized(views: list[HungView]) -> None:
         )
 
 
+def _refuse_strangers(cursor: psycopg2.extensions.cursor) -> None:
+    """Tables and views in `marts` that no build makes would go with the schema: name them."""
+    cursor.execute(
+        """
+        select relname from pg_class
+        where
+            relnamespace = 'marts'::regnamespace and relkind in ('r', 'v', 'm', 'p', 'f')
+            and relname not in (
+                select relname from pg_class where relnamespace = 'marts_next'::regnamespace
+            )
+            and coalesce(obj_description(oid, 'pg_class'), '') = ''
+        order by relname
+        """
+    )
+    strangers = [name for (name,) in cursor.fetchall()]
+    if strangers:
+        raise DatabaseError(
+            f"the schema marts holds what no model makes and would be lost: "
+            f"{', '.join(strangers)}. Move it to a schema of its own (alter … set schema); the "
+            "marts stay as they were"
+        )
+
+
 def _hang_again(cursor: psycopg2.extensions.cursor, view: HungView) -> None:
     """Point the view at the new mart of the same name; grants and its owner stay.
 
@@ -140,8 +199,10 @@ def _hang_again(cursor: psycopg2.extensions.cursor, view: HungView) -> None:
     """
     try:
         cursor.execute(
-            sql.SQL("create or replace view {}.{} as ").format(
-                sql.Identifier(view.schema), sql.Identifier(view.name)
+            sql.SQL("create or replace view {}.{} {} as ").format(
+                sql.Identifier(view.schema),
+                sql.Identifier(view.name),
+                sql.SQL(f"with ({', '.join(view.options)})" if view.options else ""),
             )
             + sql.SQL(view.definition)
         )

@@ -16,9 +16,15 @@ class Redactor:
         """Make these values known; empty ones are passed over."""
         spellings = {
             spelling
-            for secret in secrets
+            for secret in (each.strip() for each in secrets if each)
             if secret
-            for spelling in (secret, quote(secret, safe=""), quote(secret), quote_plus(secret))
+            for spelling in (
+                secret,
+                repr(secret)[1:-1],
+                quote(secret, safe=""),
+                quote(secret),
+                quote_plus(secret),
+            )
         }
         # longest first, so that a secret which contains another one goes as a whole
         self._secrets = sorted(spellings.union(self._secrets), key=len, reverse=True)

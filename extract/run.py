@@ -18,7 +18,7 @@ import psycopg2
 
 from extract import error_reports, publish, summary
 from extract.alarm import Alarm
-from extract.build import BuildReport, Dbt, definition
+from extract.build import BuildReport, Dbt, check_vars, definition
 from extract.console import RunConsole
 from extract.database import Database, ensure_schemas, open_database
 from extract.errors import (
@@ -168,13 +168,16 @@ def _session(
 
 def _work(session: Session, options: RunOptions, as_of: datetime, result: _Result) -> None:
     console, database = session.console, session.database
+    check_vars(session.connection, options.dbt_vars, role=database.user)
     dbt = Dbt(database, options.dbt_vars, as_of=as_of, on_progress=console.progress)
-    if not _status_view_exists(session):
+    if not _exists(session, "marts.pipeline_status"):
         dbt.build_status_view()
     # Only now: a mistake in the settings shows on the dashboard too.
     settings = read_settings()
     if session.source_problem and options.extract:
         raise ConfigurationError(session.source_problem)
+    if not options.extract and not _exists(session, "raw.extract_runs"):
+        raise ConfigurationError("nothing is loaded yet, so there is nothing to build: make run")
     console.set_level(settings.log_level)
     if settings.sentry_dsn:
         try:
@@ -259,8 +262,6 @@ def _end(
         console.warn(warning)
     for failed in result.build.errors:
         console.say(f"failed: {failed}", style="red")
-    if session and not error and options.build:
-        _tell_summary(session)
     if error:
         error = console.redact(error)
         console.say(f"error: {error}", style="bold red")
@@ -273,6 +274,8 @@ def _end(
         if unrecorded:
             code = code or DatabaseError.exit_code
             last_line = f"NOK: the end of the run was not recorded: {unrecorded}"
+    if session and not error and options.build:
+        _tell_summary(session)
     return code, last_line
 
 
@@ -301,8 +304,9 @@ def _record_end(session: Session, result: _Result, error: str | None) -> str | N
 def _tell_summary(session: Session) -> None:
     try:
         summary.show(session.connection, session.console.out, session.database)
-    except psycopg2.Error as error:
-        session.console.warn(f"the summary could not be read: {error}")
+    except (psycopg2.Error, OSError, SystemExit) as error:
+        # a pipe that closes (`make run | head`) makes rich leave; the run is recorded by now
+        session.console.keep(f"the summary was not shown: {error}")
 
 
 def _as_of(options: RunOptions, started_at: datetime) -> datetime:
@@ -317,7 +321,7 @@ def _as_of(options: RunOptions, started_at: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def _status_view_exists(session: Session) -> bool:
+def _exists(session: Session, relation: str) -> bool:
     with session.connection.cursor() as cursor:
-        cursor.execute("select to_regclass('marts.pipeline_status') is not null")
+        cursor.execute("select to_regclass(%s) is not null", (relation,))
         return cursor.fetchone()[0]

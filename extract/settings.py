@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import load_dotenv
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -33,7 +34,7 @@ class Settings(BaseSettings):
     youtrack_projects: Annotated[tuple[str, ...] | None, NoDecode] = None
     youtrack_summaries: bool = True
     youtrack_parallel_requests: int = Field(default=4, ge=1, le=16)
-    run_timeout_minutes: float = Field(default=240, gt=0)
+    run_timeout_minutes: float = Field(default=240, gt=0, le=7 * 24 * 60, allow_inf_nan=False)
     run_alert_webhook_url: SecretStr | None = None
     sentry_dsn: SecretStr | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -42,6 +43,16 @@ class Settings(BaseSettings):
     @classmethod
     def _normalise_url(cls, value: str | None) -> str | None:
         return normalise_url(value) if value else None
+
+    @field_validator("youtrack_token", mode="before")
+    @classmethod
+    def _check_token(cls, value: Any) -> Any:
+        token = value.strip() if isinstance(value, str) else value
+        if isinstance(token, str) and not (token.isascii() and token.isprintable()):
+            raise ValueError("it holds a line break or a letter that no token has")
+        if isinstance(token, str) and " " in token:
+            raise ValueError("it holds a space, which no token has")
+        return token or None
 
     @field_validator("youtrack_projects", mode="before")
     @classmethod
@@ -64,10 +75,18 @@ def load_environment(env_file: Path = PROJECT_ROOT / ".env") -> list[str]:
     """
     if not env_file.is_file():
         return []
-    load_dotenv(env_file, override=False)
+    try:
+        load_dotenv(env_file, override=False, interpolate=False)
+        with env_file.open(encoding="utf-8") as lines:
+            broken = [binding.original.line for binding in parse_stream(lines) if binding.error]
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(f"{env_file.name} cannot be read as UTF-8 text") from None
+    warnings = [f"{env_file.name}, line {line}: not NAME=value, ignored" for line in broken]
     if stat.S_IMODE(env_file.stat().st_mode) & (stat.S_IRGRP | stat.S_IROTH):
-        return [f"{env_file.name} can be read by other users of this machine: chmod 600 .env"]
-    return []
+        warnings.append(
+            f"{env_file.name} can be read by other users of this machine: chmod 600 .env"
+        )
+    return warnings
 
 
 def read_settings() -> Settings:

@@ -9,6 +9,7 @@ from rich.console import Console
 from extract.build import Dbt
 from extract.database import NONE, Database, open_database
 from extract.embedded import binaries
+from extract.errors import DatabaseError
 from extract.redaction import plain
 from extract.settings import load_environment, nothing_is_configured
 
@@ -32,6 +33,8 @@ def show_status() -> int:
     except psycopg2.errors.UndefinedTable:
         console.print("NEVER: no run yet. Start one with: make run")
         return 1
+    except psycopg2.Error as problem:
+        raise DatabaseError(f"marts.pipeline_status cannot be read: {problem}") from None
     finally:
         connection.close()
     is_fine = status in ("OK", "RUNNING")

@@ -114,6 +114,16 @@ def extraction(server: Any, database: str, youtrack: Server, folder: Path) -> Ex
     return Extraction(server.connect(database), dsn, folder, source)
 
 
+def what_is_left(raw: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """A raw without what only earlier runs could know: issues and sprints that are gone."""
+    left = {**raw}
+    for table in ("issues", "activities", "sprints"):
+        left[table] = {key: row for key, row in raw[table].items() if key in now[table]}
+    for row in left["sprints"].values():
+        row["issues"] = [issue for issue in row["issues"] if issue["id"] in now["issues"]]
+    return left
+
+
 def differences(left: dict[str, Any], right: dict[str, Any]) -> list[str]:
     """What two raws do not have in common, in words."""
     found = []

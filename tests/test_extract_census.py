@@ -62,9 +62,7 @@ def test_an_issue_is_missing_after_two_sweeps_in_a_row_and_back_after_one(
 
 def test_a_sweep_comes_once_a_day_by_itself(loaded: Extraction) -> None:
     now = datetime.now(timezone.utc)
-    kinds = [
-        loaded.load(as_of=now + timedelta(hours=hours)).kind for hours in (1, 12, 24, 30, 48)
-    ]
+    kinds = [loaded.load(as_of=now + timedelta(hours=hours)).kind for hours in (1, 12, 24, 30, 48)]
     assert kinds == ["incremental", "incremental", "sweep", "incremental", "sweep"]
     assert loaded.load(as_of=now + timedelta(hours=90), sweep=False).kind == "incremental"
 

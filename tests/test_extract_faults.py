@@ -153,8 +153,7 @@ def test_a_database_that_goes_away_is_told_and_blocks_nothing(
             execute(server, f"alter database {name} allow_connections false")
             execute(
                 server,
-                "select pg_terminate_backend(pid) from pg_stat_activity "
-                f"where datname = '{name}'",
+                f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'",
             )
 
     youtrack.fault("call", r"/activitiesPage$", change=take_away, first=2)

@@ -34,9 +34,7 @@ def loaded(empty: Extraction) -> Extraction:
     return empty
 
 
-def refused(
-    extractor: Extraction, kind: type[RunError], words: str, **options: Any
-) -> RunError:
+def refused(extractor: Extraction, kind: type[RunError], words: str, **options: Any) -> RunError:
     """The error of a load; raw is as before, and the message keeps the token to itself."""
     exists = extractor.one("select to_regclass('raw.issues') is not null")
     before = extractor.raw() if exists else None

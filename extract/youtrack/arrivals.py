@@ -34,13 +34,14 @@ class Arrivals:
         """Take a page of issues; loads by itself when enough of them wait."""
         if not issues:
             return
+        away = set(self._work.journal.state.away)
         known = self._work.journal.known(issue["id"] for issue in issues)
         for issue in issues:
             key, before = issue["id"], known.get(issue["id"])
             self.read[key] = issue["updated"]
             is_new = before is None and key not in self.with_history
             has_moved = before is not None and before.project_id != issue["project"]["id"]
-            was_away = before is not None and before.missed_sweeps > 0
+            was_away = key in away or (before is not None and before.missed_sweeps > 0)
             if is_new or has_moved or was_away or key in self.without_history:
                 self._histories[key] = issue["idReadable"]
         self._waiting.append(self._work.table(ISSUES, issues))
@@ -61,4 +62,6 @@ class Arrivals:
         if tables:
             work.packages.load(tables)
             work.progress("issues", work.packages.loaded["issues"], None)
+        state = work.journal.state
+        state.away = [key for key in state.away if key not in self.read]
         self._also, self._waiting, self._size, self._histories = {}, [], 0, {}

@@ -121,7 +121,7 @@ def read_users(work: Work) -> Tables:
     """Ids and logins; a login that cannot be looked up is the one in the issue."""
     try:
         users = work.reader.listing("users", "users", USER_FIELDS, USERS_A_PAGE)
-    except ForbiddenError:
+    except (ForbiddenError, NotFoundError):
         work.findings.warn("users cannot be listed (Read User Basic): logins are those in issues")
         return {}
     return {"users": [work.table(USERS, users)]}
@@ -171,10 +171,14 @@ def _keep_gone_members(work: Work, sprints: list[Entity]) -> None:
     }
     if not any(lost.values()):
         return
-    readable_ids = work.journal.readable_ids(set().union(*lost.values()))
-    there = {issue["id"] for issue in work.reader.named(sorted(readable_ids.values()))}
+    # those that a look at all ids has missed need no asking, run after run
+    candidates = work.journal.known(set().union(*lost.values()))
+    away = {key for key, each in candidates.items() if each.missed_sweeps}
+    away |= candidates.keys() & set(work.journal.state.away)
+    asked = [each.id_readable for key, each in candidates.items() if key not in away]
+    there = {issue["id"] for issue in work.reader.named(sorted(asked))}
     for sprint in sprints:
-        gone = (lost.get(sprint["id"], set()) & readable_ids.keys()) - there
+        gone = (lost.get(sprint["id"], set()) & candidates.keys()) - there
         sprint["issues"] += [{"id": issue_id} for issue_id in sorted(gone)]
 
 

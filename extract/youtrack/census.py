@@ -49,7 +49,7 @@ class Look:
     """All ids of the scope, beside what raw knew before."""
 
     at: datetime
-    seen: Mapping[str, Seen | Known]
+    seen: Mapping[str, Seen]
     known: Mapping[str, Known]
 
     @property
@@ -87,16 +87,19 @@ def sweep(work: Work, found: Look, scope: Scope) -> None:
     else:
         _check(found, scope)
     work.packages.load({"issue_census": _rows(work, found)})
+    _write_down(work, len(found.seen))
+
+
+def take_as_sweep(work: Work, scope: Scope) -> None:
+    """Take a full load that YouTrack's own count confirms for a sweep that missed nothing."""
+    at = datetime.now(timezone.utc)
+    _write_down(work, work.journal.take_census(at, scope.projects))
+
+
+def _write_down(work: Work, seen: int) -> None:
     work.journal.state.swept_at = work.as_of.isoformat()
     work.journal.state.away = []
-    work.counts["swept"] = len(found.seen)
-
-
-def as_seen(work: Work, scope: Scope) -> Look:
-    """A full load that YouTrack's own count confirms, taken as a look at all ids."""
-    at = datetime.now(timezone.utc)
-    known = work.journal.known_in(scope.projects)
-    return Look(at, known, known)
+    work.counts["swept"] = seen
 
 
 def _all_ids(work: Work, scope: Scope) -> dict[str, Seen]:
@@ -138,7 +141,7 @@ def _read_again(work: Work, found: Look) -> None:
     arrivals.load()
 
 
-def _differs(known: Known | None, seen: Seen | Known) -> bool:
+def _differs(known: Known | None, seen: Seen) -> bool:
     return (
         known is None
         or known.missed_sweeps > 0

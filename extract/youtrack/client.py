@@ -66,13 +66,15 @@ class _PassingError(Exception):
 class Patience:
     """How long to wait for a server, and how often to come back.
 
-    60 s is what JetBrains' own clients wait; gateways in front of YouTrack give up after 20 to 60
-    (youtrack-api.md §2.2). Eight tries with doubling waits span about two minutes.
+    Gateways in front of YouTrack give up after 20 to 60 s (youtrack-api.md §2.2), so nothing comes
+    after that. Eight tries with doubling waits span about a minute; of silent ones, each of which
+    has cost the whole time-out, three are enough.
     """
 
     connect_seconds: float = 10
     read_seconds: float = 60
     tries: int = 8
+    slow_tries: int = 3
     first_wait_seconds: float = 0.5
     longest_wait_seconds: float = 60
     longest_retry_after_seconds: float = 900
@@ -174,9 +176,11 @@ class Client:
                 return answer
             except _SlowError:
                 self.throttle.struggles(0)
+                reason = f"no answer within {self.patience.read_seconds:g} s"
                 if may_halve:
                     raise
-                reason = f"no answer within {self.patience.read_seconds:g} s"
+                if attempt == self.patience.slow_tries:
+                    break
             except _PassingError as fault:
                 reason = str(fault)
                 self._wait(attempt, tries, fault)
@@ -187,7 +191,7 @@ class Client:
                 reason = "a web page instead of data"
                 self._wait(attempt, tries, _PassingError(reason))
         raise YouTrackError(
-            f"{_place(url)} failed {tries} times, the last time with: {reason}. "
+            f"{_place(url)} failed {attempt} times, the last time with: {reason}. "
             "Is YouTrack well? A later run goes on from here."
         )
 

@@ -43,6 +43,8 @@ class State:
     # unfinished first load, began
     read_until: int | None = None
     backfill: Backfill | None = None
+    # from when on issues and changes are read by a catch-up that has not come to its end yet
+    catch_up: tuple[int, int] | None = None
     swept_at: str | None = None
     # YouTrack's count of issues less raw's, and the issues that the last look did not find: known
     # to be away, though no sweep has missed them yet
@@ -72,9 +74,10 @@ class Known:
     missed_sweeps: int
 
 
+# an issue that was loaded again since a sweep missed it is back
 _KNOWN = (
     "select issues.id, id_readable, project ->> 'id', created, updated, "
-    "coalesce(missed_sweeps, 0) from raw.issues "
+    "case when issues.loaded_at < swept_at then missed_sweeps else 0 end from raw.issues "
     "left join raw.issue_census on issue_census.issue_id = issues.id "
 )
 _CHANGES = (
@@ -82,6 +85,11 @@ _CHANGES = (
     "inner join raw.issues on issues.id = activities.issue_id "
 )
 _COUNT = "select count(*) from raw.issues "
+_ALL_SEEN = (
+    "with emptied as (delete from raw.issue_census) insert into raw.issue_census "
+    "(issue_id, project_id, missed_sweeps, swept_at, seen_at, loaded_at, _dlt_load_id, _dlt_id) "
+    "select id, project ->> 'id', 0, %(at)s, %(at)s, %(at)s, %(run)s, id from raw.issues "
+)
 _IN_PROJECTS = (
     "(%(projects)s::text[] is null or issues.project ->> 'id' = any(%(projects)s::text[]))"
 )
@@ -172,10 +180,7 @@ class Journal:
         """Write down that all issues of these projects were seen; returns their number."""
         with self._connection.cursor() as cursor:
             cursor.execute(
-                "insert into raw.issue_census (issue_id, project_id, missed_sweeps, swept_at, "
-                "seen_at, loaded_at, _dlt_load_id, _dlt_id) select id, project ->> 'id', 0, "
-                "%(at)s, %(at)s, %(at)s, %(run)s, id from raw.issues where " + _IN_PROJECTS
-                + " and not exists (select from raw.issue_census where issue_id = issues.id)",
+                _ALL_SEEN + "where " + _IN_PROJECTS,
                 {"at": swept_at, "run": self._run_id, "projects": projects},
             )
             return cursor.rowcount
@@ -247,15 +252,6 @@ class Journal:
             return {}
         rows = self._rows("select id, issues from raw.sprints where issues is not null")
         return {sprint: {issue["id"] for issue in issues} for sprint, issues in rows}
-
-    def readable_ids(self, issue_ids: Iterable[str]) -> dict[str, str]:
-        """The readable ids of issues that raw knows: id → readable id."""
-        return dict(
-            self._rows(
-                "select id, id_readable from raw.issues where id = any(%(ids)s::varchar[])",
-                ids=list(issue_ids),
-            )
-        )
 
     def projects_with_fields(self) -> dict[str, str]:
         """The projects whose fields are known: id → short name."""

@@ -37,8 +37,9 @@ ACTIVITIES_A_PAGE = 1000
 PAGES_BEFORE_SPLIT = 8
 SHORTEST_SPLIT = 10 * 60 * SECOND
 
-# A row this far outside its window was not found by the query: the query was ignored.
-QUERY_SLACK = 26 * HOUR
+# A row this far outside its window was not found by the query: the query was ignored. Twice the
+# furthest zone, for an unknown one.
+QUERY_SLACK = 30 * HOUR
 
 # how often a place in a list is looked for again before the list counts as unreadable
 MOST_RESTARTS = 20
@@ -190,7 +191,8 @@ class Walk:
         # id → the attribute's value with which the issue was read
         self._seen: dict[str, int] = {}
         self._last: Entity | None = None
-        self._lower = window.start - asking.clock.margin
+        self._clock = asking.clock
+        self._lower = window.start - self._clock.margin
         self._skip = 0
         self._restarts = 0
 
@@ -217,7 +219,7 @@ class Walk:
             return page
         # one answer that comes up short may be an accident; two are a fact
         page = self._ask()
-        while not self._is_joined(page):
+        while self._last is not None and not self._is_joined(page):
             self._restarts += 1
             if self._restarts > MOST_RESTARTS:
                 raise YouTrackError("issues change faster than they can be read; run again later")
@@ -228,24 +230,22 @@ class Walk:
     def _is_joined(self, page: list[Entity]) -> bool:
         """Whether the page before it ends within this one; the first one must not be empty."""
         if self._last is None:
-            return bool(page) or self._restarts > 0
+            return bool(page)
         return any(issue["id"] == self._last["id"] for issue in page)
 
     def _find_place(self) -> None:
         """The last row did not come back: find out why, and set the place to go on from."""
-        last = self._last
+        last, clock = self._last, self._clock
         if last is None:
             return
-        clock = self._asking.clock
-        if self._skip:
+        is_by_rows, self._skip, self._last = self._skip > 0, 0, None
+        self._lower = max(self._lower, self._window.at(last) - SECOND)
+        if is_by_rows:
             # rows moved under the `$skip`: once more from the last second that is complete
-            self._lower, self._skip = max(self._lower, self._window.at(last) - SECOND), 0
-            self._last = None
             return
         again = self._asking.named([last["idReadable"]])
         if all(self._window.at(issue) != self._window.at(last) for issue in again):
             # it was changed or deleted meanwhile: what lies after it is complete
-            self._last = None
             return
         if clock.zone is None:
             raise YouTrackError(
@@ -260,7 +260,9 @@ class Walk:
 
     def _ask(self) -> list[Entity]:
         """One page from the present place on, checked against the window."""
-        clock, window = self._asking.clock, self._window
+        # another thread may find out meanwhile that the clock is not to be trusted
+        self._clock = clock = self._asking.clock
+        window = self._window
         upper = window.upper + clock.margin
         query = search.window(
             window.within, window.attribute, clock.no_later(self._lower), clock.no_earlier(upper)
@@ -283,7 +285,7 @@ class Walk:
     def _advance(self, page: list[Entity]) -> None:
         """Move to the last second seen; inside a pile of one second, by rows."""
         self._last = page[-1]
-        clock = self._asking.clock
+        clock = self._clock
         lower = self._window.at(self._last) // SECOND * SECOND - SECOND
         # without a zone a literal means 28 hours: the window keeps its start and goes on by rows
         if clock.zone and clock.no_later(lower) > clock.no_later(self._lower):

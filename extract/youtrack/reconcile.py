@@ -22,6 +22,8 @@ SECONDS_BETWEEN_LOOKS = 2
 def reconcile(work: Work, scope: Scope, *, is_full: bool) -> Look | None:
     """Compare counts; where they differ, look at all ids. Returns that look, if there was one.
 
+    A full load that the count confirms has seen every id: it is a sweep.
+
     Only issues created before the load count: the others still come in. A difference that an
     earlier run has looked at already (an issue that went, and waits for the next sweep) is
     looked at again only when it changes.
@@ -39,7 +41,9 @@ def reconcile(work: Work, scope: Scope, *, is_full: bool) -> Look | None:
     is_expected = difference == (0 if is_full else state.difference)
     if is_expected and not work.is_in_doubt:
         state.difference = difference
-        return census.as_seen(work, scope) if is_full else None
+        if is_full:
+            census.take_as_sweep(work, scope)
+        return None
     found = census.look(work, scope)
     _check_shown(work, query, end, found)
     state.difference = counted - work.journal.created_between(0, end, scope.projects)

@@ -1,0 +1,102 @@
+"""One measured load, in a process of its own; the order comes over standard input, as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one load did and took."""
+
+    issues: int
+    activities: int
+    requests: int
+    wall_seconds: float
+    # of the loading process: not of the server's, nor of PostgreSQL's
+    cpu_seconds: float
+    peak_mb: float
+
+
+def measure(loader: str, **order: Any) -> Measured:
+    """Have a load done by another process, which begins with nothing in its memory."""
+    completed = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "bench.case"],
+        input=json.dumps({"loader": loader, **order}),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return Measured(**json.loads(completed.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    order = json.load(sys.stdin)
+    load = _floor if order.pop("loader") == "floor" else _extractor
+    load = load(**order)
+    began, cpu = time.monotonic(), time.process_time()
+    issues, activities, requests = load()
+    wall, cpu = time.monotonic() - began, time.process_time() - cpu
+    measured = Measured(issues, activities, requests, wall, cpu, _peak_mb())
+    print(json.dumps(asdict(measured)))
+
+
+def _floor(url: str, token: str, dsn: str) -> Any:
+    from bench.floor import Floor
+
+    floor = Floor(url, token, dsn)
+
+    def load() -> tuple[int, int, int]:
+        issues, activities = floor.load()
+        return issues, activities, floor.requests
+
+    return load
+
+
+def _extractor(
+    url: str, token: str, dsn: str, folder: str, sweep: bool | None = None,
+    activities_a_page: int | None = None,
+) -> Any:  # fmt: skip
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    # imported here: the floor is measured without it
+    from extract import pipeline
+    from extract.youtrack import paging
+
+    if activities_a_page:
+        paging.ACTIVITIES_A_PAGE = activities_a_page
+
+    def load() -> tuple[int, int, int]:
+        now = datetime.now(timezone.utc)
+        report = pipeline.load(
+            pipeline.Source(url, token),
+            dsn,
+            run_id=f"bench_{now:%H%M%S%f}",
+            as_of=now,
+            working_dir=Path(folder),
+            on_progress=lambda *_: None,
+            sweep=sweep,
+        )
+        return report.issues_loaded, report.activities_loaded, report.requests
+
+    return load
+
+
+def _peak_mb() -> float:
+    """Of the largest process among this one and its children, if it has any."""
+    people = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(who).ru_maxrss for who in people)
+    # macOS counts bytes, Linux kilobytes
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+if __name__ == "__main__":
+    main()
