@@ -114,7 +114,8 @@ class Project:
 
 def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """This process's environment without any setting of a run, plus `extra`."""
-    return {**os.environ, "COLUMNS": "120", "PYTHONUTF8": "1", **(extra or {})}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(CLEANED)}
+    return {**inherited, "COLUMNS": "120", "PYTHONUTF8": "1", **(extra or {})}
 
 
 def copy_project(folder: Path) -> Project:

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import psycopg2
@@ -307,8 +308,7 @@ def test_a_run_that_was_killed_reads_nok(
 ) -> None:
     database, environment = published
     process = subprocess.Popen(
-        ["python", "-m", "extract", "build"],
-        executable=str(project.root / ".venv" / "bin" / "python"),
+        [sys.executable, "-m", "extract", "build"],
         cwd=project.root,
         env=clean_environment(environment),
         stdout=subprocess.DEVNULL,
