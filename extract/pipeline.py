@@ -102,7 +102,8 @@ def load(
             page_lengths=PageLengths(journal.state.page_lengths),
         )
         reader.introduce()
-        with Ahead(source.parallel_requests) as ahead, _rare_collections():
+        # two more threads than requests: they make rows while the others wait for YouTrack
+        with Ahead(2 + source.parallel_requests) as ahead, _rare_collections():
             warehouse = Warehouse(dsn, working_dir)
             work = Work(
                 reader, ahead, warehouse, journal, findings, on_progress, as_of, accept_missing

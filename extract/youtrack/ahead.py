@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from typing_extensions import Self
 
-PAGES_AHEAD = 64
+PAGES_AHEAD = 32
 
 Page = TypeVar("Page")
 

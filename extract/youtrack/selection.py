@@ -181,16 +181,13 @@ SPRINTS = Table(
     ),
 )
 
-_ISSUE_VALUE = (
-    "id,name,localizedName,login,minutes,presentation,text,isResolved,archived,ordinal,"
-    "releaseDate,startDate,released"
-)
-# `fieldType(id)` says it all (`enum[1]`, `state[1]`, `version[*]`): its other two attributes, and
-# what the catalogue knows of a project, would make every issue a fifth longer.
+# What belongs to a field or to a bundle element (order, dates, localised names) is in the
+# catalogue under the same id. Repeating it in every issue would double what is sent, parsed and
+# stored. Name and resolution stay: an element that was deleted is in no catalogue.
+_ISSUE_VALUE = "id,name,login,minutes,text,isResolved"
 _ISSUE_FIELDS = (
     "id,idReadable,numberInProject,created,updated,resolved,isDraft,project(id,shortName),"
-    "customFields(id,name,projectCustomField(id,field(id,name,localizedName,fieldType(id))),"
-    f"value({_ISSUE_VALUE}))"
+    f"customFields(id,name,projectCustomField(id,field(id,fieldType(id))),value({_ISSUE_VALUE}))"
 )
 
 
@@ -229,10 +226,7 @@ ACTIVITY_CATEGORIES = (
     "IssueResolvedCategory",
     "ProjectCategory",
 )
-_ACTIVITY_VALUE = (
-    "id,name,localizedName,login,isResolved,ordinal,agile(id),project(id,shortName),"
-    "numberInProject,startDate,releaseDate"
-)
+_ACTIVITY_VALUE = "id,name,login,isResolved,agile(id),project(id,shortName),numberInProject"
 ACTIVITY_PAGE_FIELDS = (
     "activities(id,timestamp,targetMember,category(id),target(id,idReadable),"
     "field(name,customField(id)),"

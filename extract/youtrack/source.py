@@ -12,6 +12,7 @@ empty texts where raw has text columns; JSON is not touched by this.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def youtrack(pages: Pages, folder: Path, *, append: bool = False) -> Iterator[Dl
     disposition = "append" if append else {"disposition": "merge", "strategy": "delete-insert"}
     for table in TABLES:
         if table.name in pages:
-            files = _files(table, pages[table.name], folder)
+            # a chain: of a bare generator dlt looks up the module, through a thousand file names
+            files = chain(_files(table, pages[table.name], folder))
             hints = _hints(table, newest_first=not append)
             yield dlt.resource(files, write_disposition=disposition, **hints)
 

@@ -63,7 +63,8 @@ class Work:
 
     def table(self, table: Table, entities: Sequence[Entity], **filled: Sequence[Any]) -> pa.Table:
         """Arrow columns, stamped with the time of this machine's clock."""
-        return to_arrow(table, entities, datetime.now(timezone.utc), **filled)
+        with self.reader.client.turn:
+            return to_arrow(table, entities, datetime.now(timezone.utc), **filled)
 
     def issues(self, pages: Iterable[list[Entity]]) -> Iterator[pa.Table]:
         """Pages of issues as Arrow pages, made in the thread that fetched them."""
