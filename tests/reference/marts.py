@@ -53,6 +53,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "fct_sprint_issues": ("sprint_id", "issue_id"),
     "agg_sprint_throughput": ("sprint_id", "team", "issue_type"),
     "fct_state_intervals": ("issue_id", "visit_number"),
+    "fct_lead_time_differences": ("issue_id",),
 }
 
 
@@ -107,6 +108,9 @@ class Company:
             "agg_sprint_throughput": throughput(members, sprints),
             "fct_state_intervals": [
                 row for history in self.histories.values() for row in self.state_rows(history)
+            ],
+            "fct_lead_time_differences": [
+                row for issue in issues for row in self.difference_rows(issue)
             ],
         }
 
@@ -216,6 +220,29 @@ class Company:
         if name == NONE or issue["number_in_project"] is None:
             return issue["id_readable"] or NONE
         return f"{name}-{issue['number_in_project']}"
+
+    def difference_rows(self, issue: dict) -> list[dict]:
+        """The row of `fct_lead_time_differences` of a row of `fct_issues`, if it has one."""
+        if issue["lead_time_source"] != "field":
+            return []
+        history = self.histories[issue["issue_id"]]
+        created, resolved = history.created, history.resolved_at or 0
+        computed = days_between(created, resolved)
+        stamped = issue["lead_time_days"]
+        if resolved < created or abs(stamped - computed) <= 1:
+            return []
+        copied = (
+            "issue_id", "issue_id_readable", "project", "team", "issue_type", "quarter",
+            "created_at", "resolved_at",
+        )  # fmt: skip
+        return [
+            {
+                **{column: issue[column] for column in copied},
+                "stamped_days": stamped,
+                "computed_days": computed,
+                "difference_days": stamped - computed,
+            }
+        ]
 
     def state_rows(self, history: IssueHistory) -> list[dict]:
         """The rows of `fct_state_intervals` of one issue."""
