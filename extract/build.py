@@ -231,7 +231,7 @@ def _report(results: list[Any], connection: Connection) -> BuildReport:
 
 
 def _test_sentence(result: Any, connection: Connection) -> str:
-    """What a test found, in the words of its own rows where it has a column `message`."""
+    """What a test found: its column `message` where it has one, else its rows' first values."""
     name = result.node.name
     if str(result.status) == "error":
         return f"{name}: {_one_line(result.message or '')}"
@@ -241,18 +241,25 @@ def _test_sentence(result: Any, connection: Connection) -> str:
 
 
 def _offenders(result: Any, connection: Connection) -> list[str]:
+    """The first rows that a test found, a phrase each."""
     code = getattr(result.node, "compiled_code", None)
     if not code:
         return []
     try:
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"select message from ({code}) as offenders limit {OFFENDERS_SHOWN}"  # noqa: S608
-            )
-            return [_one_line(str(message)) for (message,) in cursor.fetchall()]
+            cursor.execute(f"select * from ({code}) as offenders limit {OFFENDERS_SHOWN}")  # noqa: S608
+            columns = [column.name for column in cursor.description]
+            rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     except psycopg2.Error:
-        # a generic test has no column `message`; its name says what is wrong
+        # what the test looked at is gone: its name has to do
         return []
+    return [_one_line(row.get("message") or _first_value(row)) for row in rows]
+
+
+def _first_value(row: dict[str, Any]) -> str:
+    """What a generic test complains of stands in its first column (dbt's own and ours alike)."""
+    value = next(iter(row.values()))
+    return "a row without it" if value is None else f'"{value}"'
 
 
 def _headline(errors: list[str]) -> str:

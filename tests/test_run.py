@@ -226,6 +226,21 @@ def test_a_field_name_that_somebody_set_and_no_project_has_stops_the_build(
     assert fingerprint(server, database) == before
 
 
+def test_a_slip_in_a_seed_is_named_with_its_value(
+    project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    seed = project.root / "dbt_project" / "seeds" / "state_categories.csv"
+    before = seed.read_text(encoding="utf-8")
+    seed.write_text(f"{before}Parked,wating\nopen,todo\n", encoding="utf-8")
+    try:
+        completed = project.run("build", "--vars", FROZEN, environment=published[1])
+    finally:
+        seed.write_text(before, encoding="utf-8")
+    assert completed.returncode == 1
+    assert re.search(r"accepted_values_state_categories_category\S* .*\"wating\"", completed.stderr)
+    assert re.search(r"unique_ignoring_case_state_categories_state .*\"open\"", completed.stderr)
+
+
 def test_vars_that_are_no_mapping_are_a_usage_error(project: Project) -> None:
     completed = project.run("build", "--vars", "just words")
     assert completed.returncode == 2
