@@ -63,6 +63,7 @@ def publish(connection: Connection, *, reader: str, run_id: str) -> None:
             views = _views_hung_on_marts(cursor)
             _refuse_materialized(views)
             _refuse_strangers(cursor)
+            _refuse_dependents(cursor)
             _rename(cursor, LIVE, retired)
             _rename(cursor, NEXT, LIVE)
             _carry_grants(cursor, retired)
@@ -189,6 +190,34 @@ def _refuse_strangers(cursor: psycopg2.extensions.cursor) -> None:
             f"the schema marts holds what no model makes and would be lost: "
             f"{', '.join(strangers)}. Move it to a schema of its own (alter … set schema); the "
             "marts stay as they were"
+        )
+
+
+def _refuse_dependents(cursor: psycopg2.extensions.cursor) -> None:
+    """Foreign keys, functions and columns bound to a mart would be dropped with it: name them."""
+    cursor.execute(
+        """
+        select distinct pg_describe_object(classid, objid, objsubid)
+        from pg_depend
+        where
+            deptype = 'n'
+            and classid <> 'pg_rewrite'::regclass
+            and (
+                (refclassid = 'pg_class'::regclass and refobjid in (
+                    select oid from pg_class where relnamespace = 'marts'::regnamespace
+                ))
+                or (refclassid = 'pg_type'::regclass and refobjid in (
+                    select oid from pg_type where typnamespace = 'marts'::regnamespace
+                ))
+            )
+        order by 1
+        """
+    )
+    dependents = [name for (name,) in cursor.fetchall()]
+    if dependents:
+        raise DatabaseError(
+            f"bound to a mart, and would be lost: {'; '.join(dependents)}. Drop it, or make it a "
+            "view or a function whose body is a text; the marts stay as they were"
         )
 
 

@@ -432,6 +432,37 @@ def test_a_materialized_view_on_a_mart_stops_the_publishing(
     connection.close()
 
 
+def test_what_is_bound_to_a_mart_stops_the_publishing_and_what_names_it_does_not(
+    server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    database, environment = published
+    connection = server.connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute("create schema analyst")
+        cursor.execute(
+            "create table analyst.notes (issue_id text references marts.fct_issues (issue_id))"
+        )
+        cursor.execute(
+            "create function analyst.bound() returns bigint language sql "
+            "begin atomic select count(*) from marts.dim_sprints; end"
+        )
+        cursor.execute(
+            "create function analyst.by_name() returns bigint language sql "
+            "as 'select count(*) from marts.dim_sprints'"
+        )
+        try:
+            completed = project.run("build", "--vars", FROZEN, environment=environment)
+            assert completed.returncode == 4
+            assert "analyst.bound()" in completed.stderr
+            assert "analyst.notes" in completed.stderr
+            assert "by_name" not in completed.stderr
+            cursor.execute("select analyst.bound() = analyst.by_name()")
+            assert cursor.fetchone()[0]
+        finally:
+            cursor.execute("drop schema analyst cascade")
+    connection.close()
+
+
 def test_an_open_query_of_a_dashboard_is_never_waited_for(
     server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
 ) -> None:
