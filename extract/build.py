@@ -160,18 +160,21 @@ class Dbt:
         """Build `marts.pipeline_status` alone: it answers before there is any mart."""
         self._invoke("run", marts_schema="marts", extra=("--select", "pipeline_status"))
 
-    def serve_docs(self) -> None:
-        """Write the lineage site (one static file in target/) and serve it on loopback."""
+    def write_docs(self) -> Path:
+        """Write the lineage site as one static file; returns where it is."""
         from dbt.cli.main import dbtRunner
 
-        shared = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(self._profiles)]
-        variables = ["--vars", json.dumps(self._vars, default=str)]
-        runner = dbtRunner()
-        outcome = runner.invoke(["docs", "generate", "--static", "--quiet", *shared, *variables])
+        counter = _Counter(self._on_progress)
+        arguments = [
+            "docs", "generate", "--static", "--project-dir", str(PROJECT_ROOT),
+            "--profiles-dir", str(self._profiles), "--vars", json.dumps(self._vars, default=str),
+            "--log-level", "none", "--no-use-colors",
+        ]  # fmt: skip
+        outcome = dbtRunner(callbacks=[counter]).invoke(arguments)
         if not outcome.success:
-            raise BuildError(f"dbt docs generate: {_one_line(str(outcome.exception))}")
-        logger.info("one static file, for any web server: target/static_index.html")
-        runner.invoke(["docs", "serve", "--host", "127.0.0.1", "--no-browser", *shared])
+            said = counter.last_error or str(outcome.exception or "dbt gave no reason")
+            raise BuildError(f"dbt docs generate: {_one_line(said)}")
+        return PROJECT_ROOT / "target" / "static_index.html"
 
     def _invoke(self, command: str, *, marts_schema: str, extra: tuple[str, ...]) -> list[Any]:
         # imported here: it costs two seconds that `status` and `psql` need not pay

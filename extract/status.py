@@ -1,7 +1,10 @@
 """The small commands beside a run: its status, and psql in its database."""
 
 import os
+from contextlib import suppress
 from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import psycopg2
 from rich.console import Console
@@ -12,6 +15,8 @@ from extract.embedded import binaries
 from extract.errors import DatabaseError
 from extract.redaction import plain
 from extract.settings import load_environment, nothing_is_configured
+
+DOCS_PORT = 8080
 
 
 def _database() -> Database:
@@ -57,7 +62,37 @@ def show_status() -> int:
 def show_docs() -> None:
     """Write the lineage site and serve it on loopback until it is interrupted."""
     dbt = Dbt(_database(), {}, as_of=datetime.now(timezone.utc), on_progress=lambda *_: None)
-    dbt.serve_docs()
+    page = dbt.write_docs()
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"The lineage site, one file that opens from disk: {page}", markup=False)
+    with _serving(page) as server:
+        console.print(f"served at http://127.0.0.1:{server.server_port}/ until Ctrl-C")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+def _serving(page: Path) -> ThreadingHTTPServer:
+    """A server on loopback that knows one file; on another port where the usual one is taken."""
+
+    class OneFile(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802  (the base class's name)
+            if self.path.partition("?")[0] != "/":
+                self.send_error(404)
+                return
+            content = page.read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Say nothing: who reads the page is no news."""
+
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", DOCS_PORT), OneFile)
+    except OSError:  # DataLens itself listens there
+        return ThreadingHTTPServer(("127.0.0.1", 0), OneFile)
 
 
 def run_psql(statement: str | None) -> int:
