@@ -1,6 +1,7 @@
 """The dbt project itself: its unit tests, its spelling, its documentation, its layers."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,7 +100,23 @@ def test_the_dashboard_and_the_page_are_exposures_with_owner_and_address(
     for exposure in exposures.values():
         assert exposure["url"]
         assert exposure["owner"]["name"]
-        assert exposure["depends_on"]["nodes"]
+    layout = (REPOSITORY / "datalens" / "layout.yml").read_text(encoding="utf-8")
+    queries = (REPOSITORY / "report" / "data.py").read_text(encoding="utf-8")
+    for name, read in (
+        ("datalens_dashboard", re.findall(r"^    mart: (\w+)$", layout, re.MULTILINE)),
+        ("report_page", re.findall(r"(?:from|join) marts\.(\w+)", queries)),
+    ):
+        assert set(exposures[name]["depends_on"]["nodes"]) == {
+            f"model.lead_time.{mart}" for mart in read
+        }
+
+
+def test_every_link_of_the_front_page_leads_somewhere(manifest: dict[str, Any]) -> None:
+    front = manifest["docs"]["doc.lead_time.__overview__"]["block_contents"]
+    links = re.findall(r"\(#!/(\w+)/([\w.]+)\)", front)
+    assert len(links) > 8
+    for kind, unique_id in links:
+        assert manifest["nodes"][unique_id]["resource_type"] == kind
 
 
 def test_every_unit_test_passes(
