@@ -43,7 +43,7 @@ report: $(VENV)/.installed ## one HTML page over the marts (LOCALE=ru, REPORT_DE
 	@$(IN_VENV) -m report $(ARGS)
 
 datalens: $(VENV)/.installed ## write the DataLens workbook from the models' documentation (LOCALE=ru)
-	@$(IN_VENV) -m datalens
+	@$(IN_VENV) -m datalens $(ARGS)
 
 docs: $(VENV)/.installed ## what every table and column means, with lineage, on a local page
 	@$(IN_VENV) -m extract docs

@@ -28,12 +28,22 @@ def main(arguments: list[str] | None = None) -> int:
         load_environment()
         manifest = PROJECT_ROOT / "target" / "manifest.json"
         refuse_stale(manifest, PROJECT_ROOT)
-        options.output.write_text(render(manifest, read_locale(), read_connection()), "utf-8")
+        _write(options.output, render(manifest, read_locale(), read_connection()))
     except RunError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     sys.stdout.write(f"{options.output}\n")
     return 0
+
+
+def _write(output: Path, text: str) -> None:
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{output} cannot be written ({error.strerror}); "
+            "name another file with: make datalens ARGS='--output FILE'"
+        ) from None
 
 
 def render(manifest: Path, locale: str, connection: dict[str, Any]) -> str:
@@ -46,8 +56,8 @@ def render(manifest: Path, locale: str, connection: dict[str, Any]) -> str:
 def read_connection() -> dict[str, Any]:
     """The address of the marts as DataLens's own containers see it; our PGHOST is another view."""
     port = os.environ.get("DATALENS_DB_PORT") or "5432"
-    if not port.isdecimal():
-        raise ConfigurationError(f"DATALENS_DB_PORT is a number, not {port!r}")
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ConfigurationError(f"DATALENS_DB_PORT is a number from 1 to 65535, not {port!r}")
     return {
         "host": os.environ.get("DATALENS_DB_HOST") or "leadtime-db",
         "port": int(port),

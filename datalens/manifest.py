@@ -55,15 +55,15 @@ def read_marts(manifest: Path, locale: str) -> dict[str, Mart]:
     """Every model below `models/marts` by name; raises ConfigurationError without a manifest."""
     try:
         nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
-    except FileNotFoundError:
-        raise ConfigurationError(f"{manifest} is missing; {WRITE_IT}") from None
-    except (ValueError, KeyError, AttributeError):
+        return {
+            node["name"]: _mart(node, locale)
+            for node in nodes
+            if node["resource_type"] == "model" and "marts" in node["fqn"]
+        }
+    except OSError as error:
+        raise ConfigurationError(f"{manifest}: {error.strerror}; {WRITE_IT}") from None
+    except (ValueError, LookupError, TypeError, AttributeError):
         raise ConfigurationError(f"{manifest} is no dbt manifest; {WRITE_IT}") from None
-    return {
-        node["name"]: _mart(node, locale)
-        for node in nodes
-        if node["resource_type"] == "model" and "marts" in node["fqn"]
-    }
 
 
 def refuse_stale(manifest: Path, root: Path) -> None:

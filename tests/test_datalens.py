@@ -461,6 +461,19 @@ def test_sprints_and_buckets_stand_in_their_own_order(
         assert places == sorted(places)
 
 
+def test_the_table_of_the_mart_has_its_sprints_in_order_of_time(
+    workbook: Json, locale: str, marts: dict, reader: Any
+) -> None:
+    starts = {row["sprint"]: row["sprint_start_date"] for row in marts["dim_sprints"]}
+    one_row_a_sprint = {name: ["(all)"] for name in ("team", "issue_type", "quarter")}
+    table = chart(workbook, "percentiles_mart", locale)
+    reader.execute(chart_sql(workbook, table, one_row_a_sprint))
+    place = chart_columns(table).index("sprint")
+    shown = [row[place] for row in reader.fetchall() if row[place] in starts]
+    assert len(shown) > 1
+    assert [starts[sprint] for sprint in shown] == sorted(starts[sprint] for sprint in shown)
+
+
 @pytest.mark.parametrize("by", [(), ("mart_team",), ("mart_team", "mart_quarter")])
 def test_the_table_of_the_mart_shows_one_interpolated_row(
     by: tuple[str, ...], workbook: Json, locale: str, marts: dict, reader: Any
@@ -585,7 +598,12 @@ def test_a_missing_or_stale_manifest_names_the_command(tmp_path: Path) -> None:
     os.utime(model, (manifest.stat().st_mtime + 60,) * 2)
     with pytest.raises(ConfigurationError, match=r"older than .*fct_issues\.sql.*make run"):
         refuse_stale(manifest, tmp_path)
-    with pytest.raises(ConfigurationError, match="no dbt manifest.*make run"):
+    for text in ("{}", "{", "[]", '{"nodes": []}', '{"nodes": {"a": {}}}', '{"nodes": {"a": 1}}'):
+        manifest.write_text(text)
+        with pytest.raises(ConfigurationError, match="no dbt manifest.*make run"):
+            read_marts(manifest, "en")
+    manifest.unlink()
+    with pytest.raises(ConfigurationError, match=r"manifest\.json.*make run"):
         read_marts(manifest, "en")
 
 
@@ -625,6 +643,27 @@ def test_titles_with_quotes_and_markup_stay_text(manifest: Path, tmp_path: Path)
         for field in dataset["result_schema"]
     }
     assert title in titles
+
+
+@pytest.mark.parametrize("port", ["tcp://db:5432", "0", "65536", "-1"])
+def test_a_port_that_is_none_is_named(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATALENS_DB_PORT", port)
+    with pytest.raises(ConfigurationError, match=f"DATALENS_DB_PORT .*{port}"):
+        read_connection()
+
+
+def test_a_file_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    manifest: Path,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr("datalens.__main__.PROJECT_ROOT", manifest.parent.parent)
+    for path in (tmp_path, tmp_path / "nowhere" / "workbook.json"):
+        assert main(["--output", str(path)]) == 78
+        said = capsys.readouterr().err
+        assert re.fullmatch(r"error: .* cannot be written .*make datalens ARGS=.*\n", said)
+        assert str(path) in said
 
 
 def test_an_unknown_locale_is_named(
