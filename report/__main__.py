@@ -14,6 +14,7 @@ from extract.database import Database, open_database
 from extract.errors import ConfigurationError, RunError
 from extract.settings import PROJECT_ROOT, load_environment, nothing_is_configured
 from report.browser import take_picture
+from report.data import ReportError
 from report.locales import read_locale
 from report.page import write_report
 
@@ -53,13 +54,18 @@ def main(arguments: list[str] | None = None) -> int:
 def write_page(database: Database, *, is_demo: bool, output: Path = OUTPUT) -> Path:
     """Write the page as the environment asks for it; returns where it is.
 
-    Raises ConfigurationError for a setting that is malformed, ReportError without marts.
+    Raises ConfigurationError for a setting that is malformed, ReportError without marts or where
+    the file cannot be written.
     """
     locale, details = read_locale(), read_details()
-    output.parent.mkdir(exist_ok=True)
     connection = database.connect()
     try:
         return write_report(connection, output, locale=locale, details=details, is_demo=is_demo)
+    except OSError as error:
+        raise ReportError(
+            f"{output} cannot be written ({error.strerror}); "
+            "name another file with: make report ARGS='--output FILE'"
+        ) from None
     finally:
         connection.close()
 

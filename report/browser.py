@@ -51,6 +51,9 @@ def take_picture(page: Path, picture: Path) -> Path:
         if not shot.is_file():
             last = (finished.stderr.strip().splitlines() or ["no message"])[-1]
             raise ReportError(f"{browser} drew no picture: {last}")
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(shot, picture)
+        try:
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(shot, picture)
+        except OSError as error:
+            raise ReportError(f"{picture} cannot be written ({error.strerror})") from None
     return picture.resolve()

@@ -16,7 +16,7 @@ DATES = {"year": "%Y", "quarter": "%b", "month": "%b", "week": "%-d %b", "date":
 PERCENTS = (10, 25, 50, 75, 90)
 
 
-def specifications(texts: dict[str, str]) -> dict[str, dict[str, Any]]:
+def specifications(texts: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Every chart by the name of its place on the page."""
     charts = {
         "spectrum": _spectrum(texts),
@@ -28,10 +28,10 @@ def specifications(texts: dict[str, str]) -> dict[str, dict[str, Any]]:
     return {name: _dressed(chart).to_dict() for name, chart in charts.items()}
 
 
-def _spectrum(texts: dict[str, str]) -> alt.LayerChart:
+def _spectrum(texts: dict[str, Any]) -> alt.LayerChart:
     base = alt.Chart(alt.NamedData("spectrum")).encode(
         x=alt.X("label:N", sort=None, title=None, axis=_lines_of_words()),
-        y=alt.Y("n:Q", title=texts["issues_short"], axis=alt.Axis(tickMinStep=1, format=",d")),
+        y=alt.Y("n:Q", title=texts["issues_short"], axis=_whole_numbers()),
         tooltip="tip:N",
     )
     bars = base.mark_bar(color=ACCENT, cornerRadiusEnd=2)
@@ -41,7 +41,7 @@ def _spectrum(texts: dict[str, str]) -> alt.LayerChart:
     return (bars + numbers).properties(height=270)
 
 
-def _percentiles(texts: dict[str, str]) -> alt.LayerChart:
+def _percentiles(texts: dict[str, Any]) -> alt.LayerChart:
     series = [texts["percentile"].format(p=percent) for percent in PERCENTS]
     base = alt.Chart(alt.NamedData("percentiles")).encode(
         x=alt.X("label:O", sort=None, title=None, axis=_lines_of_words()),
@@ -62,7 +62,7 @@ def _percentiles(texts: dict[str, str]) -> alt.LayerChart:
     ).properties(height=240)
 
 
-def _throughput(texts: dict[str, str]) -> alt.Chart:
+def _throughput(texts: dict[str, Any]) -> alt.Chart:
     series = [texts[name] for name in ("planned", "completed", "added", "carried_over")]
     return (
         alt.Chart(alt.NamedData("throughput"))
@@ -89,7 +89,7 @@ def _throughput(texts: dict[str, str]) -> alt.Chart:
     )
 
 
-def _scatter(texts: dict[str, str], scale: str) -> alt.LayerChart:
+def _scatter(texts: dict[str, Any], scale: str) -> alt.LayerChart:
     ticks = {} if scale == "linear" else {"values": [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]}
     y = alt.Y(
         "days:Q",
@@ -121,6 +121,11 @@ def _scatter(texts: dict[str, str], scale: str) -> alt.LayerChart:
     halo = words.mark_text(**style, stroke="white", strokeWidth=4, strokeJoin="round", opacity=0.85)
     ink = words.mark_text(**style, color="#8f3d28")
     return (dots + rules + halo + ink).properties(height=330)
+
+
+def _whole_numbers() -> alt.Axis:
+    """No half issue: tickMinStep alone lets one tick through between 0 and 1."""
+    return alt.Axis(tickMinStep=1, format=",d", labelExpr="datum.value % 1 ? '' : datum.label")
 
 
 def _lines_of_words() -> alt.Axis:

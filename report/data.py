@@ -7,7 +7,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
-from extract.errors import RunError
+from extract.errors import DatabaseError, RunError
 
 DIMENSIONS = ("team", "issue_type", "sprint", "quarter")
 MEASURES = ("planned", "completed", "planned_completed", "added", "carried_over")
@@ -31,7 +31,8 @@ def read(connection: Connection, *, details: bool) -> dict[str, Any]:
     """The page's data. `details` adds summaries and assignees, which are left out otherwise.
 
     A run may publish new marts between two statements; then everything is read again.
-    Raises ReportError when a mart is missing or holds nothing.
+    Raises ReportError when a mart is missing or holds nothing, DatabaseError when it may not be
+    read.
     """
     try:
         with connection.cursor() as cursor:
@@ -40,9 +41,13 @@ def read(connection: Connection, *, details: bool) -> dict[str, Any]:
                 data = _read(cursor, details=details)
                 if _published(cursor) == before:
                     return data
-    except MISSING as error:
+    except psycopg2.Error as error:
         reason = str(error).split("\n")[0]
-        raise ReportError(f"the marts are missing ({reason}); make them with: make run") from None
+        if isinstance(error, MISSING):
+            message = f"the marts are missing ({reason}); make them with: make run"
+            raise ReportError(message) from None
+        message = f"the marts cannot be read ({reason}); look at the database with: make doctor"
+        raise DatabaseError(message) from None
     raise ReportError("the marts were published again while they were read; try: make report")
 
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -19,7 +20,7 @@ def read_locale() -> str:
     return locale
 
 
-def read_texts(locale: str) -> dict[str, str]:
+def read_texts(locale: str) -> dict[str, Any]:
     """The words of the page in one language."""
     path = Path(__file__).resolve().parent / "texts.yml"
     return yaml.safe_load(path.read_text(encoding="utf-8"))[locale]

@@ -31,6 +31,7 @@ def write_report(
     `details` puts summaries and assignees into it. Raises ReportError without marts.
     """
     content = marts.read(connection, details=details)
+    output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(render(content, locale=locale, is_demo=is_demo), encoding="utf-8")
     return output.resolve()
 
@@ -42,6 +43,7 @@ def render(content: dict[str, Any], *, locale: str, is_demo: bool = False) -> st
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     payload = {
         **content,
+        "buckets": [texts["bucket_labels"].get(label, label) for label in content["buckets"]],
         "locale": locale,
         "texts": texts,
         "percents": PERCENTS,

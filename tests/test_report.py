@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from conftest import PostgresServer, Project, clean_environment
 
+from extract.errors import DatabaseError
 from report.browser import NAMES, OPTIONS
 from report.data import ReportError
 from report.page import render, script_safe, write_report
@@ -243,6 +244,41 @@ def test_a_selector_changes_the_numbers_to_those_of_the_database(
 
 
 @needs_browser
+def test_a_selector_is_used_with_the_keyboard_alone(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    from selenium.webdriver import ActionChains, Keys
+
+    page = Page(browser, write_report(connection, tmp_path / "report.html"))
+    everything = page.text("#tile_n")
+    is_open = "return [...document.querySelectorAll('.selector')].map((one) => one.open)"
+    focus = "return document.activeElement.tagName"
+
+    def press(*keys: str) -> None:
+        ActionChains(browser).send_keys(*keys).perform()
+
+    press(Keys.TAB, Keys.ENTER)
+    assert page.script(is_open) == [True, False, False, False]
+    press(Keys.TAB)
+    if page.script("return document.activeElement.type") == "search":
+        press(Keys.TAB)
+    before = page.shown()
+    press(Keys.SPACE)
+    page._wait.until(lambda _: page.shown() > before)
+    assert number(page.text("#tile_n")) < number(everything)
+    press(Keys.ESCAPE)
+    assert page.script(is_open) == [False] * 4
+    assert page.script(focus) == "SUMMARY"
+    press(Keys.ENTER)
+    assert page.script(is_open) == [True, False, False, False]
+    inside = "return document.querySelector('.selector').contains(document.activeElement)"
+    while page.script(inside):
+        press(Keys.TAB)
+    assert page.script(is_open) == [False] * 4
+    assert page.complaints() == []
+
+
+@needs_browser
 def test_the_throughput_opens_with_stories_in_order_of_time(
     connection: Any, browser: Any, tmp_path: Path
 ) -> None:
@@ -321,6 +357,22 @@ def test_markup_from_the_tracker_is_shown_and_never_run(
     assert page.complaints() == []
 
 
+@needs_browser
+def test_a_sprint_may_be_named_as_something_of_javascript(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update marts.agg_sprint_throughput set sprint = '__proto__' where sprint = ("
+            "select sprint from marts.agg_sprint_throughput where is_story "
+            "order by sprint_start_date desc, sprint desc limit 1)"
+        )
+    page = Page(browser, write_report(connection, tmp_path / "report.html"))
+    assert "__proto__" in page.text("#chart_throughput")
+    assert page.table("throughput")[0][0] == "__proto__"
+    assert page.complaints() == []
+
+
 def test_without_details_the_page_holds_no_summary_and_no_person(
     connection: Any, tmp_path: Path
 ) -> None:
@@ -372,6 +424,9 @@ def test_russian_has_russian_words_numbers_and_dates(
     assert page.table("percentiles")[0][0] == "Все команды"
     assert re.fullmatch(r"\d+,\d\d", page.table("percentiles")[0][4])
     assert re.search(r"\d{1,2} \w+\.? \d{4} г\.", page.text("#last_run"))
+    buckets = [row[0] for row in page.table("spectrum")]
+    assert "3–7 дней" in buckets
+    assert not [label for label in buckets if re.search("[a-z]", label)]
     labels = page.text("#chart_throughput")
     assert "План" in labels
     assert "Planned" not in labels
@@ -400,6 +455,42 @@ def test_a_selection_that_nothing_matches_is_said_and_can_be_taken_back(
     page.script("document.querySelector('#filters button[type=reset]').click()")
     page._wait.until(lambda _: page.shown() > before)
     assert page.text("#tile_n") == everything
+    assert page.complaints() == []
+
+
+@needs_browser
+def test_one_issue_is_no_half_issue_and_none_is_no_fault_of_the_selection(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    measured = "is_done and not is_excluded_team and lead_time_days is not null"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from marts.fct_issues where is_done and issue_id <> "
+            f"(select min(issue_id) from marts.fct_issues where {measured})"
+        )
+    page = Page(browser, write_report(connection, tmp_path / "one.html"))
+    assert page.text("#tile_n") == "1"
+    axis = ".role-axis-label text"
+    shown = page.script(
+        f"return [...document.querySelectorAll('#chart_spectrum {axis}')].map((one) => "
+        "one.textContent.trim()).filter((text) => /^[0-9]*$/.test(text))"
+    )
+    assert sorted(filter(None, shown)) == ["0", "1"]
+    with connection.cursor() as cursor:
+        cursor.execute("delete from marts.fct_issues where is_done")
+    page = Page(browser, write_report(connection, tmp_path / "none.html"))
+    assert page.text("#nothing") == "No issue with a lead time is done yet."
+    assert page.complaints() == []
+
+
+@needs_browser
+def test_a_lead_time_that_somebody_mistyped_stays_what_it_is(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("update marts.fct_issues set lead_time_days = 99999999 where is_done")
+    page = Page(browser, write_report(connection, tmp_path / "report.html"))
+    assert number(page.table("percentiles")[0][4]) == 99_999_999
     assert page.complaints() == []
 
 
@@ -462,6 +553,14 @@ def test_missing_or_empty_marts_name_the_command(connection: Any, tmp_path: Path
     with pytest.raises(ReportError, match="marts are missing.*make run"):
         write_report(connection, tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
+
+
+def test_marts_that_may_not_be_read_name_the_command(connection: Any, tmp_path: Path) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("create role without_any_right")
+        cursor.execute("set local role without_any_right")
+    with pytest.raises(DatabaseError, match="permission denied.*make doctor"):
+        write_report(connection, tmp_path / "report.html")
 
 
 def test_a_project_without_a_done_issue_yet_has_an_empty_page(
@@ -529,6 +628,17 @@ def test_the_command_writes_the_page_and_says_where(
         assert name in refused.stderr
 
 
+def test_a_file_that_cannot_be_written_is_named(
+    project: Project, published: Published, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "report.html"):
+        refused = command(project, "--output", str(path), **published[1])
+        assert refused.returncode == 1
+        assert re.fullmatch(r"error: .* cannot be written .*make report ARGS=.*\n", refused.stderr)
+        assert str(path) in refused.stderr
+
+
 @needs_browser
 def test_the_command_makes_the_picture(
     project: Project, published: Published, tmp_path: Path
@@ -539,3 +649,6 @@ def test_the_command_makes_the_picture(
     assert completed.returncode == 0, completed.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 50_000
+    refused = command(project, "--picture", str(tmp_path), **environment)
+    assert refused.returncode == 1
+    assert re.fullmatch(r"error: .* cannot be written .*\n", refused.stderr)

@@ -92,7 +92,7 @@
     return Math.round((100 * sorted[low] + (sorted[high] - sorted[low]) * (rank % 100)) / 100);
   }
 
-  const sortedCents = (indices) => Int32Array.from(indices, (i) => issues.cents[i]).sort();
+  const sortedCents = (indices) => Float64Array.from(indices, (i) => issues.cents[i]).sort();
 
   function groupedBy(indices, codes) {
     const groups = new Map();
@@ -104,6 +104,8 @@
   }
 
   // ---- charts: drawn once, given new data on each change
+  // Vega makes keys of objects of labels, and __proto__ is none; SVG draws no space at the start.
+  const labelled = (text) => ` ${text}`;
   const tooltip = element("tooltip");
   function showTooltip(_handler, event, item, value) {
     tooltip.hidden = value === null || value === undefined || value === "";
@@ -176,6 +178,7 @@
       element(`tile_p${percent}`).textContent = cents === null ? "—" : `${shortDays(cents)} ${texts.days}`;
     });
     element("nothing").hidden = sorted.length > 0;
+    element("nothing").textContent = sorted.length ? "" : issues.id.length ? texts.nothing : texts.nothing_yet;
   }
 
   // "90 days and more" under a narrow bar; a bar marks the end of a line
@@ -187,7 +190,7 @@
     const counts = new Array(data.buckets.length).fill(0);
     indices.forEach((i) => { counts[issues.bucket[i]]++; });
     const rows = data.buckets.map((bucket, place) => ({
-      bucket, label: inLines(bucket), n: counts[place], tip: `${bucket}\n${texts.issues_short}: ${whole.format(counts[place])} (${share(counts[place], indices.length)})`,
+      bucket, label: labelled(inLines(bucket)), n: counts[place], tip: `${bucket}\n${texts.issues_short}: ${whole.format(counts[place])} (${share(counts[place], indices.length)})`,
     }));
     table(
       "table_spectrum",
@@ -260,7 +263,7 @@
     );
     await give("throughput", {
       throughput: shown.flatMap(({ sprint, sums, completion }) => OUTCOMES.map((name) => ({
-        sprint, series: texts[name], value: sums[name],
+        sprint: labelled(sprint), series: texts[name], value: sums[name],
         tip: [sprint, ...OUTCOMES.map((one) => `${texts[one]}: ${points.format(sums[one])}`), `${texts.completion}: ${completion}`].join("\n"),
       }))),
     });
@@ -287,10 +290,10 @@
     return give("scatter", {
       scatter: indices.map((i) => ({ i, date: issues.date[i] * DAY, days: issues.cents[i] / 100 })),
       lines: sorted.length
-        ? LINES.map((percent) => {
-          const cents = percentile(sorted, percent);
-          return { days: cents / 100, text: `${fill(texts.percentile, { p: percent })} · ${shortDays(cents)} ${texts.days}` };
-        })
+        ? groupedBy(LINES, Object.fromEntries(LINES.map((percent) => [percent, percentile(sorted, percent)]))).map(([cents, those]) => ({
+          days: cents / 100,
+          text: `${those.map((percent) => fill(texts.percentile, { p: percent })).join(", ")} · ${shortDays(cents)} ${texts.days}`,
+        }))
         : [],
     }, { opacity });
   }
@@ -344,6 +347,9 @@
       if (event.key !== "Escape") return;
       details.open = false;
       details.querySelector("summary").focus();
+    });
+    details.addEventListener("focusout", ({ relatedTarget }) => { // Tab led out of it
+      if (relatedTarget && !details.contains(relatedTarget)) details.open = false;
     });
     describe();
     return clear;
