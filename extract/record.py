@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from extract import __version__
 from extract.errors import DatabaseError, LockedError
@@ -37,9 +38,13 @@ _TABLE = """
         models_built integer,
         tests_failed integer,
         tests_warned integer,
-        lock_key bigint not null
+        lock_key bigint not null,
+        open_fault text
     )
 """
+# Columns that came after the first version. Looked for before they are added, because even an
+# `alter` that changes nothing waits for whoever reads the status.
+_LATER_COLUMNS = {"open_fault": "text"}
 
 
 def take_lock(connection: Connection) -> None:
@@ -97,6 +102,7 @@ class RunRecord:
         """
         with self.connection.cursor() as cursor:
             cursor.execute(_TABLE)
+            self._add_later_columns(cursor)
             # we hold the lock: whatever else says RUNNING is dead
             cursor.execute(
                 "update ops.pipeline_runs set status = 'NOK', finished_at = clock_timestamp(), "
@@ -106,12 +112,35 @@ class RunRecord:
             died_before = cursor.rowcount > 0
             cursor.execute(
                 "insert into ops.pipeline_runs "
-                "(run_id, started_at, status, as_of, version, lock_key) "
-                "values (%s, %s, 'RUNNING', %s, %s, %s)",
+                "(run_id, started_at, status, as_of, version, lock_key, open_fault) "
+                "values (%s, %s, 'RUNNING', %s, %s, %s, "
+                "(select open_fault from ops.pipeline_runs order by started_at desc limit 1))",
                 (self.run_id, started_at, self.as_of, __version__, LOCK_KEY),
             )
         self.forget_old()
         return died_before
+
+    def _add_later_columns(self, cursor: Cursor) -> None:
+        cursor.execute(
+            "select attname from pg_attribute where attrelid = 'ops.pipeline_runs'::regclass"
+        )
+        there = {name for (name,) in cursor.fetchall()}
+        for name, kind in _LATER_COLUMNS.items():
+            if name not in there:
+                cursor.execute(f"alter table ops.pipeline_runs add column {name} {kind}")
+
+    def open_fault(self) -> str | None:
+        """The fault that the alarm has told and not taken back; a new row takes it over."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "select open_fault from ops.pipeline_runs where run_id = %s", (self.run_id,)
+            )
+            row = cursor.fetchone()
+        return row[0] if row else None
+
+    def keep_open_fault(self, fault: str | None) -> None:
+        """Remember what the alarm has told; None: all is well."""
+        self.update(open_fault=fault)
 
     def update(self, **columns: Any) -> None:
         """Set columns of the row, e.g. `stage` or `issues_loaded`."""

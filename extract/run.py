@@ -158,6 +158,7 @@ def _session(
         take_lock(connection)
         record = RunRecord(database.connect(), run_id, as_of)
         died_before = record.start(started_at)
+        alarm.memory = record
         if died_before:
             console.warn("the run before this one died without a word; it is recorded as NOK now")
         yield Session(database, connection, record, console, alarm, died_before, problem)

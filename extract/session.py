@@ -97,6 +97,7 @@ class Session:
                     (os.environ["PGAPPNAME"],),
                 )
             record = RunRecord(connection, self.record.run_id, self.record.as_of)
+            self.alarm.memory = record
             record.finish(error=reason, log=self.console.log())
         self.alarm.run_ended(reason)
         sys.stderr.write(f"error: {reason}\n")

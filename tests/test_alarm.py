@@ -100,6 +100,37 @@ def test_a_hook_that_does_not_answer_raises_nothing_and_is_not_named_in_the_log(
     assert "secret-path" not in caplog.text
 
 
+class Record:
+    """A run's record: what it keeps outlives the folder."""
+
+    def __init__(self) -> None:
+        self.fault: str | None = None
+
+    def open_fault(self) -> str | None:
+        return self.fault
+
+    def keep_open_fault(self, fault: str | None) -> None:
+        self.fault = fault
+
+
+def test_a_fault_is_told_once_where_the_folder_is_new_every_night(
+    hook: Hook, tmp_path: Path, redactor: Redactor
+) -> None:
+    record = Record()
+    for night, error in enumerate(("down", "down", None, None)):
+        alarm = Alarm(hook.url, tmp_path / str(night) / "alarm.json", redactor)
+        alarm.memory = record
+        alarm.run_ended(error)
+    assert ["OK again" in message["text"] for message in hook.received] == [False, True]
+
+
+def test_a_folder_that_cannot_be_written_does_not_keep_the_alarm_from_being_told(
+    hook: Hook, tmp_path: Path, redactor: Redactor
+) -> None:
+    (tmp_path / "file").touch()
+    assert len(nights(hook, tmp_path / "file", redactor, "the disk is full")) == 1
+
+
 def test_no_secret_is_told(hook: Hook, tmp_path: Path, redactor: Redactor) -> None:
     (told,) = nights(hook, tmp_path, redactor, f"401 for {SECRET}")
     assert SECRET not in told
