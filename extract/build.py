@@ -15,7 +15,7 @@ import yaml
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.database import Database
-from extract.errors import BuildError, ConfigurationError, UsageError
+from extract.errors import BuildError, ConfigurationError, DiskError, UsageError
 from extract.redaction import plain
 from extract.settings import PROJECT_ROOT
 
@@ -188,6 +188,9 @@ class Dbt:
         ]  # fmt: skip
         outcome = dbtRunner(callbacks=[counter]).invoke(arguments)
         if outcome.result is None or not hasattr(outcome.result, "results"):
+            full = outcome.exception and DiskError.of(outcome.exception, "dbt's folders")
+            if full:
+                raise full
             said = counter.last_error or str(outcome.exception or "dbt gave no result")
             raise BuildError(f"dbt {command}: {_one_line(said)}")
         return outcome.result.results

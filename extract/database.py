@@ -19,6 +19,9 @@ CONNECT_TIMEOUT_SECONDS = 10
 DEMO_DATABASE = "leadtime_demo"
 OWN_DATABASE = "leadtime"
 
+# The system's words for a full disk, as a server with English messages passes them on
+NO_SPACE = "No space left on device"
+
 # How the marts say that a text is not known.
 NONE = "(none)"
 
@@ -176,12 +179,24 @@ def ensure_schemas(connection: Connection) -> None:
             cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
 
 
+def is_alive(connection: Connection) -> bool:
+    """Whether the session still answers."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+    except psycopg2.Error:
+        return False
+    return True
+
+
 def _explained(error: psycopg2.Error) -> DatabaseError:
     """libpq's message (which never holds the password) with the setting to look at."""
     message = " ".join(str(error).split()) or type(error).__name__
     lowered = message.lower()
     if "password" in lowered or "authentication" in lowered:
         advice = "look at PGUSER and PGPASSWORD (or ~/.pgpass)"
+    elif NO_SPACE in message:
+        advice = "the disk of the database is full: make room"
     elif "does not exist" in lowered:
         advice = "look at PGDATABASE and PGUSER"
     else:

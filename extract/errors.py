@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +47,23 @@ class DatabaseError(RunError):
     """PostgreSQL cannot be reached, or refuses what a run needs."""
 
     exit_code = 4
+
+
+class DiskError(RunError):
+    """A folder that the run itself writes to has no space left."""
+
+    exit_code = 1
+
+    @classmethod
+    def of(cls, error: BaseException, folder: str) -> DiskError | None:
+        """The error in words for the operator, if it is a full disk or a used-up quota."""
+        if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return None
+        file = error.filename2 or error.filename
+        return cls(
+            f"the disk of {folder} is full ({error.strerror}{f': {file}' if file else ''}): make "
+            "room there and run again; the marts stay as they were"
+        )
 
 
 class LockedError(RunError):

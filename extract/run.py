@@ -20,11 +20,12 @@ from extract import error_reports, publish, summary
 from extract.alarm import Alarm
 from extract.build import BuildReport, Dbt, check_vars, definition
 from extract.console import RunConsole
-from extract.database import Database, ensure_schemas, open_database
+from extract.database import NO_SPACE, Database, ensure_schemas, is_alive, open_database
 from extract.errors import (
     BuildError,
     ConfigurationError,
     DatabaseError,
+    DiskError,
     LockedError,
     RunError,
     UsageError,
@@ -103,13 +104,12 @@ def execute(options: RunOptions) -> int:
             return locked.exit_code
         except RunError as failure:
             code, error = failure.exit_code, str(failure)
-            if isinstance(failure, BuildError) and failure.report:
-                result.build = failure.report
         except Exception as failure:  # whatever happens, the record says so
             console.keep(traceback.format_exc())
             code = DatabaseError.exit_code if isinstance(failure, psycopg2.Error) else 1
-            error = f"{type(failure).__name__}: {failure}"
-        code, last_line = _end(console, session, options, result, started, code, error)
+            full = DiskError.of(failure, "the folder of the run")
+            error = str(full or f"{type(failure).__name__}: {failure}")
+        code, error, last_line = _end(console, session, options, result, started, code, error)
         if error:
             error_reports.report(console.redact(error))
         if alarm:
@@ -194,9 +194,24 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
         if options.build:
             session.record.update(stage="build")
             publish.prepare(session.connection)
-            result.build = dbt.build(session.connection)
+            _build(session, dbt, result)
             session.record.update(stage="publish")
             _publish(session, options)
+
+
+def _build(session: Session, dbt: Dbt, result: _Result) -> None:
+    """Build and test; a build that failed because the database did is no fault of a model."""
+    try:
+        result.build = dbt.build(session.connection)
+    except BuildError as failure:
+        result.build = failure.report or result.build
+        told = [str(failure), *result.build.errors]
+        full = next((each for each in told if NO_SPACE in each), None)
+        if full or not is_alive(session.connection):
+            raise DatabaseError(
+                f"the database failed during the build: {full or told[0]}"
+            ) from None
+        raise
 
 
 def _load(session: Session, options: RunOptions, settings: Settings, as_of: datetime) -> LoadReport:
@@ -257,8 +272,8 @@ def _end(
     started: float,
     code: int,
     error: str | None,
-) -> tuple[int, str]:
-    """Tell and record the end; returns the exit code and the last line."""
+) -> tuple[int, str | None, str]:
+    """Tell and record the end; returns the exit code, the error and the last line."""
     for warning in result.build.warnings:
         console.warn(warning)
     for failed in result.build.errors:
@@ -274,10 +289,11 @@ def _end(
         unrecorded = _record_end(session, result, error)
         if unrecorded:
             code = code or DatabaseError.exit_code
-            last_line = f"NOK: the end of the run was not recorded: {unrecorded}"
+            unrecorded = f"the end of the run was not recorded: {unrecorded}"
+            error, last_line = error or unrecorded, f"NOK: {unrecorded}"
     if session and not error and options.build:
         _tell_summary(session)
-    return code, last_line
+    return code, error, last_line
 
 
 def _write_page(console: RunConsole, database: Database, is_demo: bool) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from extract.console import RunConsole
 from extract.database import Database
 from extract.errors import RunError
 from extract.record import RunRecord
+
+# How long the end of a run waits for a database that restarts, to be recorded there
+RESTART_SECONDS = 60
 
 
 @dataclass
@@ -42,12 +46,25 @@ class Session:
         except psycopg2.Error as failure:
             # a restart of the database has closed the record's session: once more with a new one
             try:
-                self.record.connection = self.database.connect()
+                self.record.connection = self._connect_again()
+                # where the disk is full, the log is what does not fit
+                log = "" if isinstance(failure, psycopg2.errors.DiskFull) else log
                 self.record.finish(error=error or _one_line(failure), log=log)
             except (psycopg2.Error, RunError) as second_failure:
                 return _one_line(second_failure)
             return None if error else _one_line(failure)
         return None
+
+    def _connect_again(self) -> Connection:
+        """A new session, as soon as the database lets us in; a restart takes it a while."""
+        deadline = time.monotonic() + RESTART_SECONDS
+        while True:
+            try:
+                return self.database.connect()
+            except RunError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
 
     @contextmanager
     def stoppable(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from dlt.destinations import postgres
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from psycopg2.extensions import parse_dsn
 
-from extract.errors import DatabaseError, RunError
+from extract.errors import DatabaseError, DiskError, RunError
 from extract.youtrack.source import empty_tables, youtrack
 
 PIPELINE = "youtrack"
@@ -81,6 +81,8 @@ def _told(error: BaseException) -> BaseException:
         root = cause
         if isinstance(cause, RunError):
             return cause
+        if full := DiskError.of(cause, "the loader's folder"):
+            return full
         if isinstance(cause, psycopg2.Error):
             return DatabaseError(f"loading into raw failed: {_one_line(cause)}")
         cause = cause.__cause__ or cause.__context__
