@@ -125,6 +125,8 @@ def _load(
     # nothing is written before it is known that there is something to read
     if not journal.has_tables():
         warehouse.create_tables()
+    elif missing := journal.missing_columns():
+        _add_columns(journal, warehouse, scope, missing)
     tables |= catalogue.read_users(work)
     tables |= catalogue.read_work_time(work)
     work.progress("catalogue", sum(len(pages) for pages in tables.values()), None)
@@ -141,6 +143,23 @@ def _load(
         work.reader.still_the_same()
     _finish(work, scope, kind)
     return kind
+
+
+def _add_columns(
+    journal: Journal, warehouse: Warehouse, scope: Scope, missing: dict[str, list[str]]
+) -> None:
+    """Bring the raw tables of an earlier version up to date, and the past into their new columns.
+
+    The catalogue is read in every run; issues and changes are read again from the beginning.
+    """
+    state = journal.state
+    if {"issues", "activities"} & missing.keys():
+        state.backfill = None
+        if state.projects is not None:
+            state.projects = []
+        # written before there are empty columns, which a run that is killed would leave as they are
+        journal.write("window", scope.projects, (0, state.read_until or 0), {})
+    warehouse.create_tables()
 
 
 def _read_past(work: Work, scope: Scope) -> str:

@@ -157,6 +157,23 @@ class Journal:
         """Whether an earlier run created the raw tables."""
         return all(self._exists(table.name) for table in TABLES)
 
+    def missing_columns(self) -> dict[str, list[str]]:
+        """Which columns the tables of an earlier version lack: table → columns."""
+        there = set(
+            self._rows(
+                "select relname, attname from pg_attribute "
+                "inner join pg_class on pg_class.oid = attrelid "
+                "where relnamespace = 'raw'::regnamespace and not attisdropped"
+            )
+        )
+        missing = {
+            table.name: [
+                column.name for column in table.columns if (table.name, column.name) not in there
+            ]
+            for table in TABLES
+        }
+        return {table: columns for table, columns in missing.items() if columns}
+
     def make_keys_unique(self) -> None:
         """Take out rows that a first load brought twice, and keep it so.
 

@@ -1,0 +1,118 @@
+"""The present version over databases that earlier versions left (tests/earlier_versions)."""
+
+import gzip
+import random
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from conftest import PostgresServer, Project, fresh_database, source_environment
+from reference import KEYS, compare, read_marts
+from test_run import value
+
+from demo.company import Company
+from demo.server import Server, start
+from extract import __version__, embedded
+
+EARLIER = sorted((Path(__file__).parent / "earlier_versions").glob("*.sql.gz"))
+# the company and the address that their README names
+COMPANY = {"issues": 25, "seed": 3, "today": "2026-06-17"}
+ADDRESS = "127.0.0.1:8088"
+AS_OF = "{as_of: 2026-06-27T12:00:00+00:00}"
+
+Marts = dict[str, list[dict]]
+
+
+@pytest.fixture(scope="module")
+def youtrack() -> Iterator[Server]:
+    """The company some days after the earlier version's run."""
+    company = Company(**COMPANY)
+    company.random_edits(random.Random(1), 20, deletions=False)
+    with start(company) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def clean(server: PostgresServer, project: Project, youtrack: Server) -> Marts:
+    """The marts of the present version over an empty database."""
+    for name in fresh_database(server):
+        return run(server, project, youtrack, name)
+    raise AssertionError
+
+
+def run(server: PostgresServer, project: Project, youtrack: Server, database: str) -> Marts:
+    environment = {**server.environment(database), **source_environment(youtrack)}
+    completed = project.run("run", "--vars", AS_OF, environment=environment)
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    with closing(server.connect(database)) as connection:
+        return read_marts(connection)
+
+
+def restore(server: PostgresServer, database: str, dump: Path, youtrack: Server) -> None:
+    """The dump, its YouTrack moved to where ours stands now."""
+    text = gzip.decompress(dump.read_bytes()).decode().replace(ADDRESS, youtrack.url[7:])
+    completed = subprocess.run(
+        [str(embedded.binaries() / "psql"), "-qX", "-v", "ON_ERROR_STOP=1"],
+        input=text,
+        env=server.environment(database),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr
+
+
+def assert_same(clean: Marts, marts: Marts) -> None:
+    for mart, key in KEYS.items():
+        assert compare(clean[mart], marts[mart], key) == [], mart
+
+
+@pytest.mark.parametrize("dump", EARLIER, ids=lambda dump: dump.name)
+def test_a_run_over_the_database_of_an_earlier_version_equals_a_clean_load(
+    server: PostgresServer,
+    project: Project,
+    youtrack: Server,
+    clean: Marts,
+    database: str,
+    dump: Path,
+) -> None:
+    restore(server, database, dump, youtrack)
+    execute(server, database, "update ops.pipeline_runs set version = 'earlier'")
+    loaded = value(server, database, "select min(loaded_at) from raw.issues")
+    assert_same(clean, run(server, project, youtrack, database))
+    assert value(server, database, "select min(loaded_at) from raw.issues") == loaded
+    versions = "select array_agg(version order by started_at) from ops.pipeline_runs"
+    assert value(server, database, versions) == ["earlier", __version__]
+    assert value(server, database, "select status from marts.pipeline_status") == "OK"
+
+
+def execute(server: PostgresServer, database: str, *statements: str) -> None:
+    with closing(server.connect(database)) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def drop_columns(server: PostgresServer, database: str) -> None:
+    """Take away what a version that read less of issues and changes would not have had."""
+    execute(
+        server,
+        database,
+        *(
+            f"alter table {schema}.{table} drop column {column} cascade"
+            for table, column in (("issues", "resolved"), ("activities", "field_id"))
+            for schema in ("raw", "raw_staging")
+        ),
+    )
+
+
+def test_columns_that_an_earlier_version_did_not_know_are_added_and_filled(
+    server: PostgresServer, project: Project, youtrack: Server, clean: Marts, database: str
+) -> None:
+    restore(server, database, EARLIER[0], youtrack)
+    drop_columns(server, database)
+    # what dlt remembers of its tables
+    forget = "delete from {}._dlt_version"
+    execute(server, database, forget.format("raw"), forget.format("raw_staging"))
+    assert_same(clean, run(server, project, youtrack, database))
