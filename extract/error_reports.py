@@ -17,21 +17,25 @@ _KEPT = ("event_id", "timestamp", "level", "platform", "release", "logger", "tag
 _KEPT_OF_FRAMES = ("module", "function", "lineno")
 
 
-def start(dsn: str, redact: Callable[[str], str]) -> None:
-    """Report errors from here on. A DSN that is malformed raises ValueError."""
+def start(dsn: str | None, redact: Callable[[str], str]) -> None:
+    """Report errors from here on, if a DSN is given. A malformed one raises ValueError."""
+    if not dsn:
+        return
     dlt_sentry.before_send = lambda event, hint=None: scrubbed(event, redact)
     configuration = RuntimeConfiguration()
     configuration.sentry_dsn = dsn
     configuration.pipeline_name = "youtrack"
-    try:
-        dlt_sentry.init_sentry(configuration)
-    except sentry_sdk.utils.BadDsn:
-        raise ValueError("SENTRY_DSN is no DSN, as https://key@host/number") from None
+    dlt_sentry.init_sentry(configuration)
+
+
+def is_on() -> bool:
+    """Whether errors are reported."""
+    return sentry_sdk.get_client().is_active()
 
 
 def report(error: str) -> None:
     """Report the end of a run; does nothing where reporting was not started."""
-    if sentry_sdk.get_client().is_active():
+    if is_on():
         sentry_sdk.capture_message(error, level="error")
         sentry_sdk.flush(timeout=FLUSH_SECONDS)
 

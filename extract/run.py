@@ -9,7 +9,7 @@ import secrets
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -96,6 +96,9 @@ def execute(options: RunOptions) -> int:
             alarm = Alarm(hook, PROJECT_ROOT / ".local" / "alarm.json", console.redact)
             if is_demo and options.extract:
                 _say_simulated(console)
+            # a malformed DSN is told once the settings are read and the end can be recorded
+            with suppress(ValueError):
+                error_reports.start(os.environ.get("SENTRY_DSN"), console.redact)
             session = stack.enter_context(_session(console, alarm, as_of, started_at, is_demo))
             with session.stoppable():
                 _work(session, options, as_of, result)
@@ -180,11 +183,8 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
     if not options.extract and not _exists(session, "raw.extract_runs"):
         raise ConfigurationError("nothing is loaded yet, so there is nothing to build: make run")
     console.set_level(settings.log_level)
-    if settings.sentry_dsn:
-        try:
-            error_reports.start(settings.sentry_dsn.get_secret_value(), console.redact)
-        except ValueError as error:
-            raise ConfigurationError(str(error)) from None
+    if settings.sentry_dsn and not error_reports.is_on():
+        raise ConfigurationError("SENTRY_DSN is no DSN, as https://key@host/number")
     with session.limited_to(settings.run_timeout_minutes):
         if options.extract:
             session.record.update(stage="extract")

@@ -13,6 +13,7 @@ from types import FrameType
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
+from extract import error_reports
 from extract.alarm import Alarm
 from extract.console import RunConsole
 from extract.database import Database
@@ -117,6 +118,7 @@ class Session:
             self.alarm.memory = record
             record.finish(error=reason, log=self.console.log())
         self.alarm.run_ended(reason)
+        error_reports.report(self.console.redact(reason))
         sys.stderr.write(f"error: {reason}\n")
         sys.stderr.flush()
         os._exit(code)
