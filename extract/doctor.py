@@ -1,9 +1,11 @@
 """`make doctor`: everything a run needs, looked at without changing anything."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +14,13 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 from rich.console import Console
 
 from extract import __version__, embedded
-from extract.build import definition
-from extract.database import NONE, Database, find_database
-from extract.errors import RunError
+from extract.build import check_vars, definition
+from extract.database import NONE, SCHEMAS, Database, find_database
+from extract.errors import ConfigurationError, DatabaseError, RunError
 from extract.redaction import Redactor, plain
 from extract.settings import (
     PROJECT_ROOT,
+    SECRETS,
     ignored_database_variables,
     load_environment,
     nothing_is_configured,
@@ -38,39 +41,51 @@ class Finding:
 
     level: str
     text: str
+    # what a run would end with
+    exit_code: int = 0
+
+    @classmethod
+    def of(cls, error: RunError) -> Finding:
+        return cls(PROBLEM, str(error), error.exit_code)
 
 
 Findings = Iterator[Finding]
 
 
 def show_health() -> int:
-    """Print every finding; returns the exit code of the first problem, 0 without one."""
+    """Print every finding; returns what a run would end with, 0 if it can start."""
     console = Console(highlight=False, soft_wrap=True)
     redactor = Redactor()
     code = 0
     for part in (_machine, _settings, _database, _youtrack):
-        try:
-            findings = list(part())
-        except RunError as error:
-            findings = [Finding(PROBLEM, str(error))]
-            code = code or error.exit_code
-        redactor.add(os.environ.get("YOUTRACK_TOKEN"), os.environ.get("PGPASSWORD"))
-        for finding in findings:
+        for finding in _told(part):
+            redactor.add(*(os.environ.get(name) for name in SECRETS))
             mark, style = _MARKS[finding.level]
             console.print(f"{mark} {plain(redactor(finding.text))}", style=style, markup=False)
-            if finding.level == PROBLEM:
-                code = code or 1
+            code = code or finding.exit_code
     console.print("a run can start" if not code else "mend what is marked ✗, then run")
     return code
 
 
+def _told(part: Callable[[], Findings]) -> Findings:
+    """What a part finds, and what keeps it from finding more."""
+    try:
+        yield from part()
+    except RunError as error:
+        yield Finding.of(error)
+    except psycopg2.Error as error:
+        yield Finding.of(DatabaseError(f"PostgreSQL: {' '.join(str(error).split())}"))
+
+
 def _machine() -> Findings:
     yield Finding(OK, f"version {__version__}, Python {sys.version.split()[0]}")
-    free = shutil.disk_usage(PROJECT_ROOT).free
+    # a volume of its own, in a container
+    folder = PROJECT_ROOT / ".local"
+    free = shutil.disk_usage(folder if folder.exists() else PROJECT_ROOT).free
     enough = free >= ENOUGH_DISK_BYTES
     yield Finding(
         OK if enough else WARNING,
-        f"{free / 1024**3:.1f} GiB free on the disk of this folder"
+        f"{free / 1024**3:.1f} GiB free on the disk of the working folder"
         + ("" if enough else "; a run needs about 2"),
     )
 
@@ -83,7 +98,7 @@ def _settings() -> Findings:
         yield Finding(WARNING, f"{name} is ignored: no PGHOST, PGHOSTADDR or PGSERVICE is set")
     problem = source_problem()
     if problem:
-        yield Finding(PROBLEM, problem)
+        yield Finding.of(ConfigurationError(problem))
     elif nothing_is_configured():
         yield Finding(OK, "nothing is configured: a run loads simulated data")
     else:
@@ -101,6 +116,8 @@ def _database() -> Findings:
     try:
         yield from _rights(connection, database)
         yield from _last_run(connection)
+        check_vars(connection, {}, role=database.user)
+        yield Finding(OK, f"time zone of the reports: {definition('timezone', {}, 'UTC')}")
     finally:
         connection.close()
 
@@ -109,18 +126,28 @@ def _rights(connection: Connection, database: Database) -> Findings:
     version = connection.info.parameter_status("server_version")
     yield Finding(OK, f"PostgreSQL {version}, database {database.name}, role {database.user}")
     reader = definition("reader_role", {}, "datalens_reader")
-    may_create, may_create_roles, reader_exists = _row(
+    may_create, may_create_roles, reader_exists, strangers = _row(
         connection,
         "select has_database_privilege(current_database(), 'CREATE'), "
         "(select rolcreaterole or rolsuper from pg_roles where rolname = current_user), "
-        "exists (select from pg_roles where rolname = %s)",
-        (reader,),
+        "exists (select from pg_roles where rolname = %s), "
+        "array(select nspname::text from pg_namespace where nspname = any(%s) "
+        "and not pg_has_role(nspowner, 'usage') order by nspname)",
+        (reader, list(SCHEMAS)),
     )
     if not may_create:
-        yield Finding(
-            PROBLEM,
-            f'the role may not create schemas: grant create on database "{database.name}" to '
-            f'"{database.user}"',
+        yield Finding.of(
+            DatabaseError(
+                f'the role may not create schemas: grant create on database "{database.name}" to '
+                f'"{database.user}"'
+            )
+        )
+    if strangers:
+        yield Finding.of(
+            DatabaseError(
+                f"schemas of a run belong to another role: {', '.join(strangers)}. Run as that "
+                f'role, or have each changed: alter schema … owner to "{database.user}"'
+            )
         )
     if not reader_exists and not may_create_roles:
         yield Finding(WARNING, f'an administrator has to: create role "{reader}" login')
@@ -130,16 +157,18 @@ def _rights(connection: Connection, database: Database) -> Findings:
 
 def _last_run(connection: Connection) -> Findings:
     try:
-        status, last_run_at, error = _row(
-            connection, "select status, last_run_at, error from marts.pipeline_status", ()
+        status, last_run_at, hours, error = _row(
+            connection,
+            "select status, last_run_at, extract(epoch from now() - last_run_at) / 3600, error "
+            "from marts.pipeline_status",
+            (),
         )
     except psycopg2.errors.UndefinedTable:
         yield Finding(OK, "no run yet")
         return
-    except psycopg2.Error as problem:
-        yield Finding(WARNING, f"marts.pipeline_status cannot be read: {problem}")
-        return
-    text = f"the last run: {status}" + (f", {last_run_at:%Y-%m-%d %H:%M %Z}" if last_run_at else "")
+    text = f"the last run: {status}"
+    if last_run_at:
+        text += f", {last_run_at:%Y-%m-%d %H:%M %Z}, {hours:.0f} hours ago"
     yield Finding(
         WARNING if status == "NOK" else OK, text + (f": {error}" if error != NONE else "")
     )
@@ -152,9 +181,16 @@ def _row(connection: Connection, query: str, values: tuple[Any, ...]) -> tuple[A
 
 
 def _youtrack() -> Findings:
-    settings = read_settings()
+    try:
+        settings = read_settings()
+    except ConfigurationError:
+        return  # told with the settings
     if not settings.youtrack_url or not settings.youtrack_token:
         return
     token = settings.youtrack_token.get_secret_value()
-    for is_fine, text in examine(settings.youtrack_url, token, settings.youtrack_projects):
-        yield Finding(OK if is_fine else WARNING, text)
+    for found in examine(settings.youtrack_url, token, settings.youtrack_projects):
+        if isinstance(found, RunError):
+            yield Finding.of(found)
+        else:
+            is_fine, text = found
+            yield Finding(OK if is_fine else WARNING, text)

@@ -36,6 +36,7 @@ from extract.redaction import Redactor
 from extract.session import Session
 from extract.settings import (
     PROJECT_ROOT,
+    SECRETS,
     Settings,
     ignored_database_variables,
     load_environment,
@@ -128,8 +129,7 @@ def _prepare_environment(console: RunConsole) -> bool:
     """Read `.env`, make the secrets known, name what is ignored; returns whether it is the demo."""
     for warning in load_environment():
         console.warn(warning)
-    names = ("YOUTRACK_TOKEN", "PGPASSWORD", "RUN_ALERT_WEBHOOK_URL", "SENTRY_DSN")
-    console.redact.add(*(os.environ.get(name) for name in names))
+    console.redact.add(*(os.environ.get(name) for name in SECRETS))
     for name in ignored_database_variables():
         console.warn(f"{name} is ignored: no PGHOST, PGHOSTADDR or PGSERVICE says which server")
     return nothing_is_configured()
@@ -183,8 +183,6 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
     if not options.extract and not _exists(session, "raw.extract_runs"):
         raise ConfigurationError("nothing is loaded yet, so there is nothing to build: make run")
     console.set_level(settings.log_level)
-    if settings.sentry_dsn and not error_reports.is_on():
-        raise ConfigurationError("SENTRY_DSN is no DSN, as https://key@host/number")
     with session.limited_to(settings.run_timeout_minutes):
         if options.extract:
             session.record.update(stage="extract")

@@ -23,6 +23,8 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 # With one of these set, the operator means a PostgreSQL of their own (libpq's names).
 DATABASE_IS_GIVEN_BY = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
 
+SECRETS = ("YOUTRACK_TOKEN", "PGPASSWORD", "RUN_ALERT_WEBHOOK_URL", "SENTRY_DSN")
+
 
 class Settings(BaseSettings):
     """The checked settings of one run. Secrets are `SecretStr`, so that no repr shows them."""
@@ -60,6 +62,19 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(name.strip() for name in value.split(",") if name.strip()) or None
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _check_dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            # imported here: most installations report nowhere
+            from sentry_sdk.utils import BadDsn, Dsn
+
+            try:
+                Dsn(value.get_secret_value())
+            except BadDsn:
+                raise ValueError("it is no DSN, as https://key@host/number") from None
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from extract.errors import RunError
+from extract.errors import ConfigurationError, RunError, YouTrackError
 from extract.youtrack.client import Client, ForbiddenError, NotFoundError, Patience
 from extract.youtrack.findings import Findings
 from extract.youtrack.reader import Reader
@@ -14,25 +14,19 @@ PATIENCE = Patience(tries=2, read_seconds=20)
 PAGE = 100
 
 
-def examine(url: str, token: str, projects: tuple[str, ...] | None) -> Iterator[tuple[bool, str]]:
-    """Yield what was looked at: whether it is as a run needs it, and a sentence.
+# whether it is as a run needs it, and a sentence; or what a run would raise
+Found = tuple[bool, str] | RunError
 
-    Raises what a run would raise where nothing can be read at all.
-    """
+
+def examine(url: str, token: str, projects: tuple[str, ...] | None) -> Iterator[Found]:
+    """Yield what was looked at. Raises what a run would where nothing can be read at all."""
     findings = Findings()
     reader = Reader(Client(url, token, patience=PATIENCE), findings)
     reader.introduce()
     zone = reader.clock.zone
     yield True, "YouTrack answers, and the token is no guest's"
     yield zone is not None, f"time zone of the token's account: {zone or 'not readable'}"
-    readable = reader.listing("projects", "admin/projects", "id,shortName,archived", PAGE)
-    by_name = {project["shortName"].casefold(): project for project in readable}
-    for name in projects or ():
-        if name.casefold() not in by_name:
-            yield False, f"project {name}: does not exist, or the account may not read it"
-    for project in readable:
-        if projects is None or project["shortName"].casefold() in {p.casefold() for p in projects}:
-            yield _project(reader, project)
+    yield from _projects(reader, projects)
     boards = reader.listing("boards", "agiles", "id,name", PAGE)
     yield bool(boards), f"{len(boards)} boards are shared with the account"
     for path, right, use in (
@@ -50,18 +44,47 @@ def examine(url: str, token: str, projects: tuple[str, ...] | None) -> Iterator[
             yield False, f"{path} cannot be read ({right}): {use}"
 
 
-def _project(reader: Reader, project: Entity) -> tuple[bool, str]:
-    name = project["shortName"]
+def _projects(reader: Reader, names: tuple[str, ...] | None) -> Iterator[Found]:
+    readable = reader.listing("projects", "admin/projects", "id,shortName,archived", PAGE)
+    by_name = {project["shortName"].casefold(): project for project in readable}
+    for name in names or ():
+        if name.casefold() not in by_name:
+            yield ConfigurationError(
+                f"YOUTRACK_PROJECTS: {name} does not exist, or the account may not read it"
+            )
+    wanted = {name.casefold() for name in names or by_name}
+    looked_at = [project for name, project in by_name.items() if name in wanted]
+    without_fields = []
+    for project in looked_at:
+        fields = _fields(reader, project)
+        if fields:
+            yield _issues(reader, project["shortName"], len(fields))
+        else:
+            without_fields.append(project["shortName"])
+    if not readable:
+        yield YouTrackError("the account sees no project: it needs Read Project and Read Issue")
+    elif without_fields:
+        message = (
+            f"the fields of {', '.join(without_fields)} cannot be read: give the account Read "
+            "Project there"
+        )
+        # a run goes on where a project that nobody asked for by name is closed
+        may_go_on = names is None and len(without_fields) < len(looked_at)
+        yield (False, message) if may_go_on else YouTrackError(message)
+
+
+def _fields(reader: Reader, project: Entity) -> list[Entity]:
+    path = f"admin/projects/{project['id']}/customFields"
     try:
-        path = f"admin/projects/{project['id']}/customFields"
-        fields = reader.listing("fields", path, "id,field(id,name)", PAGE)
+        return reader.listing("fields", path, "id,field(id,name)", PAGE)
     except (ForbiddenError, NotFoundError):
-        fields = []
-    if not fields:
-        return False, f"project {name}: its fields cannot be read; the account needs Read Project"
+        return []
+
+
+def _issues(reader: Reader, name: str, fields: int) -> Found:
     try:
         count = reader.count(f"project: {{{name}}}")
     except RunError as error:
         return False, f"project {name}: {error}"
     counted = "an unknown number of" if count is None else f"{count:,}"
-    return count != 0, f"project {name}: {len(fields)} fields, {counted} issues"
+    return count != 0, f"project {name}: {fields} fields, {counted} issues"
