@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -207,14 +207,14 @@ def night(house: House) -> Iterator[Night]:
 
 
 def fill(path: Path, left: int) -> None:
-    """Leave so many bytes on the disk of `path`, while others write there, too."""
-    size = shutil.disk_usage(path.parent).free - left
+    """Leave at most so many bytes on the disk of `path`, where others write meanwhile."""
+    size = 0
     with path.open("wb") as file:
-        while True:
-            try:
-                return os.posix_fallocate(file.fileno(), 0, size)
-            except OSError:
-                size -= 64 << 10
+        while (free := shutil.disk_usage(path.parent).free - left) > 0:
+            step = min(free, 16 << 20)
+            with suppress(OSError):
+                os.posix_fallocate(file.fileno(), size, step)
+                size += step
 
 
 def test_nights_in_which_youtrack_is_down(night: Night) -> None:
@@ -234,11 +234,21 @@ def test_nights_in_which_the_disk_of_the_database_is_full(night: Night) -> None:
     if not house.has_small_disk:
         pytest.skip("mounting a small disk is not allowed here")
     filler = house.data.parent / "filler"
+
+    def fill_up() -> None:
+        # with room in the log, without which PostgreSQL itself ends and names no disk to us
+        execute(
+            house.server,
+            "set synchronous_commit = on",
+            "select pg_switch_wal()",
+            "create role filler",
+            "drop role filler",
+        )
+        fill(filler, left=64 << 10)
+
     for run in (night.run_with_accident_in_load, night.run_with_accident_in_build):
-        completed = run(lambda: fill(filler, left=64 << 10))
+        completed = run(fill_up)
         filler.unlink()
-        # a PostgreSQL that cannot write its log ends; then whoever made room starts it
-        embedded.start(house.data)
         night.assert_bad(completed, 4, NO_SPACE)
     night.assert_well_in_the_morning()
 
