@@ -204,7 +204,8 @@ def _build(session: Session, dbt: Dbt, result: _Result) -> None:
     except BuildError as failure:
         result.build = failure.report or result.build
         told = [str(failure), *result.build.errors]
-        full = next((each for each in told if NO_SPACE in each), None)
+        # with a number it is Python's word: the disk of dbt's own folders
+        full = next((each for each in told if NO_SPACE in each and "[Errno" not in each), None)
         if full or not is_alive(session.connection):
             raise DatabaseError(
                 f"the database failed during the build: {full or told[0]}"
