@@ -2,13 +2,14 @@
 
 import gzip
 import random
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import PostgresServer, Project, fresh_database, source_environment
+from conftest import REPOSITORY, PostgresServer, Project, fresh_database, source_environment
 from reference import KEYS, compare, read_marts
 from test_run import value
 
@@ -116,3 +117,10 @@ def test_columns_that_an_earlier_version_did_not_know_are_added_and_filled(
     forget = "delete from {}._dlt_version"
     execute(server, database, forget.format("raw"), forget.format("raw_staging"))
     assert_same(clean, run(server, project, youtrack, database))
+
+
+def test_the_version_that_is_recorded_is_that_of_the_package() -> None:
+    declared = re.search(
+        r'^version = "(.+)"$', (REPOSITORY / "pyproject.toml").read_text("utf-8"), re.M
+    )
+    assert declared and declared.group(1) == __version__
