@@ -15,7 +15,7 @@ import yaml
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.database import Database
-from extract.errors import BuildError, ConfigurationError, DiskError, UsageError
+from extract.errors import ConfigurationError, DiskError, RunError, UsageError
 from extract.redaction import plain
 from extract.settings import PROJECT_ROOT
 
@@ -34,6 +34,19 @@ class BuildReport:
     tests_warned: int = 0
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+
+class BuildError(RunError):
+    """A model or a data test of severity error failed; the marts stay as they were.
+
+    `report` holds everything that dbt said, where dbt came to say anything.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, report: BuildReport | None = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 def parse_vars(text: str | None) -> dict[str, Any]:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from extract.build import BuildReport
 
 
 class RunError(Exception):
@@ -16,19 +12,6 @@ class RunError(Exception):
     """
 
     exit_code = 1
-
-
-class BuildError(RunError):
-    """A model or a data test of severity error failed; the marts stay as they were.
-
-    `report` holds everything that dbt said, where dbt came to say anything.
-    """
-
-    exit_code = 1
-
-    def __init__(self, message: str, report: BuildReport | None = None) -> None:
-        super().__init__(message)
-        self.report = report
 
 
 class UsageError(RunError):

@@ -18,11 +18,10 @@ import psycopg2
 
 from extract import error_reports, publish, summary
 from extract.alarm import Alarm
-from extract.build import BuildReport, Dbt, check_vars, definition
+from extract.build import BuildError, BuildReport, Dbt, check_vars, definition
 from extract.console import RunConsole
 from extract.database import NO_SPACE, Database, ensure_schemas, is_alive, open_database
 from extract.errors import (
-    BuildError,
     ConfigurationError,
     DatabaseError,
     DiskError,
