@@ -33,6 +33,8 @@ __all__ = [
 ]  # fmt: skip
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+# somebody on the way did not wait for the answer
+TIMED_OUT = frozenset({408, 504, 524})
 
 
 class BadRequestError(YouTrackError):
@@ -48,7 +50,7 @@ class NotFoundError(YouTrackError):
 
 
 class _SlowError(Exception):
-    """No answer within the read time-out."""
+    """No answer within the read time-out, ours or a gateway's."""
 
 
 class _PassingError(Exception):
@@ -126,7 +128,10 @@ class Client:
         return self._base or self._given
 
     def connect(self, path: str, fields: str) -> Any:
-        """The first request: find out whether the API stands at the address or beside it."""
+        """The first request: find out whether the API stands at the address or beside it.
+
+        A host that does not answer is soon given up; one that says that it is busy is not.
+        """
         first_error: YouTrackError | None = None
         for base in bases(self._given):
             try:
@@ -169,15 +174,18 @@ class Client:
         tries: int | None = None,
         may_halve: bool = False,
     ) -> Any:
-        """Ask until there is an answer, the fault is no passing one, or patience ends."""
+        """Ask until there is an answer, the fault is no passing one, or patience ends.
+
+        `tries`: how often to knock where nobody answers.
+        """
         tries = tries or self.patience.tries
-        for attempt in range(1, tries + 1):
+        for attempt in range(1, self.patience.tries + 1):
             try:
                 with self.throttle.slot():
                     response, content = self._ask(method, url, params, body)
                 # parsed outside of the slot, so that the next request is on its way meanwhile
                 with self.turn:
-                    answer = _checked(response, content, url)
+                    answer = _checked(response, content, url, may_halve=may_halve)
                 self.throttle.went_well()
                 return answer
             except _SlowError:
@@ -189,20 +197,22 @@ class Client:
                     break
             except _PassingError as fault:
                 reason = str(fault)
-                self._wait(attempt, tries, fault)
+                if attempt >= tries and not fault.is_overload:
+                    break
+                self._wait(attempt, fault)
             except _NoApiError:
                 # in the middle of a run: a page of a proxy or of a restart, which may pass
                 if self._base is None or attempt == tries:
                     raise
                 reason = "a web page instead of data"
-                self._wait(attempt, tries, _PassingError(reason))
+                self._wait(attempt, _PassingError(reason))
         raise YouTrackError(
             f"{_place(url)} failed {attempt} times, the last time with: {reason}. "
             "Is YouTrack well? A later run goes on from here."
         )
 
-    def _wait(self, attempt: int, tries: int, fault: _PassingError) -> None:
-        """Hold back: what the server asked for, else a doubling wait with jitter."""
+    def _wait(self, attempt: int, fault: _PassingError) -> None:
+        """Hold back: a doubling wait with jitter, or longer if the server asked for it."""
         patience = self.patience
         backoff = min(
             patience.first_wait_seconds * 2 ** (attempt - 1), patience.longest_wait_seconds
@@ -216,8 +226,8 @@ class Client:
                     f"YouTrack asks to come back in {fault.retry_after:.0f} s (Retry-After): "
                     "its limit is reached; run again later, or lower YOUTRACK_PARALLEL_REQUESTS"
                 ) from None
-            wait = fault.retry_after
-        if attempt < tries:
+            wait = max(wait, fault.retry_after)
+        if attempt < patience.tries:
             time.sleep(wait)
 
     def _ask(
@@ -258,21 +268,23 @@ class _NoApiError(YouTrackError):
     """The address answers, but not as YouTrack's API does."""
 
 
-def _checked(response: requests.Response, content: bytes, url: str) -> Any:
+def _checked(response: requests.Response, content: bytes, url: str, *, may_halve: bool) -> Any:
     """The parsed body of an answer, or the error that it stands for."""
-    status = response.status_code
+    status, headers = response.status_code, response.headers
+    if status in TIMED_OUT and may_halve:
+        raise _SlowError
     if status in PASSING:
-        retry_after = _retry_after(response.headers.get("Retry-After"))
+        retry_after = _retry_after(headers.get("Retry-After"), headers.get("Date"))
         raise _PassingError(f"HTTP {status}", is_overload=True, retry_after=retry_after)
     if 300 <= status < 400:
-        target = urlsplit(response.headers.get("Location", ""))
+        target = urlsplit(headers.get("Location", ""))
         raise YouTrackError(
             f"{_host(url)} redirects to {target.scheme or '?'}://{target.hostname or '?'}: not "
             "followed, so that the token stays here. Give the right address in YOUTRACK_URL"
         )
     if status != HTTPStatus.OK:
         raise _refusal(status, content, url)
-    if "json" not in response.headers.get("Content-Type", "").lower():
+    if "json" not in headers.get("Content-Type", "").lower():
         raise _NoApiError(
             f"{_place(url)} answers with a web page, not with data: YOUTRACK_URL has a wrong path"
         )
@@ -299,6 +311,8 @@ def _refusal(status: int, content: bytes, url: str) -> YouTrackError:
         )
     if status == HTTPStatus.BAD_REQUEST:
         return BadRequestError(f"YouTrack does not understand {_place(url)} ({told})")
+    if status in (HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE):
+        return BadRequestError(f"the query to {_place(url)} is too long ({told})")
     return YouTrackError(f"{_place(url)} answers {told}")
 
 
@@ -342,8 +356,8 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def _retry_after(header: str | None) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or a date."""
+def _retry_after(header: str | None, date: str | None) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or a date by the server's clock."""
     if not header:
         return None
     try:
@@ -351,7 +365,8 @@ def _retry_after(header: str | None) -> float | None:
     except ValueError:
         pass
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+        now = parsedate_to_datetime(date).timestamp() if date else time.time()
+        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
     except ValueError:
         return None
 
