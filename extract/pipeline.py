@@ -139,8 +139,7 @@ def _load(
     if (kind == "full" and found) or (kind != "full" and is_wanted):
         census.sweep(work, found or census.look(work, scope), scope)
         kind = "sweep" if kind == "incremental" else kind
-    if kind != "incremental":
-        work.reader.still_the_same()
+    work.reader.still_the_same()
     _finish(work, scope, kind)
     return kind
 

@@ -147,9 +147,11 @@ def read_work_time(work: Work) -> Tables:
 def read_boards(work: Work) -> Tables:
     """All boards, and all their sprints with the ids of their present members."""
     boards = work.reader.listing("boards", "agiles", BOARD_FIELDS, BOARDS_A_PAGE)
-    _check_boards(work, boards)
-    lane = work.ahead.lane(_sprints(work, board) for board in boards)
+    closed: set[str] = set()
+    lane = work.ahead.lane(_sprints(work, board, closed) for board in boards)
     sprints = [sprint for page in lane for sprint in page]
+    boards = [board for board in boards if board["id"] not in closed]
+    _check_boards(work, boards)
     _keep_gone_members(work, sprints)
     return {
         "boards": [work.table(BOARDS, boards, seen_at=[work.as_of] * len(boards))],
@@ -198,11 +200,19 @@ def _check_boards(work: Work, boards: list[Entity]) -> None:
         )
 
 
-def _sprints(work: Work, board: dict[str, Any]) -> Iterator[list[Entity]]:
+def _sprints(work: Work, board: dict[str, Any], closed: set[str]) -> Iterator[list[Entity]]:
+    """A board's sprints; one that went meanwhile, or keeps them to itself, is put into `closed`."""
     path = f"agiles/{board['id']}/sprints"
-    sprints = work.reader.listing("sprints", path, SPRINT_FIELDS, SPRINTS_A_PAGE)
+    try:
+        sprints = work.reader.listing("sprints", path, SPRINT_FIELDS, SPRINTS_A_PAGE)
+    except (ForbiddenError, NotFoundError):
+        work.findings.warn(
+            f"the sprints of the board {board.get('name')} cannot be read: it is left out"
+        )
+        closed.add(board["id"])
+        return
     for sprint in sprints:
-        if "issues" not in sprint:
+        if sprint.get("issues") is None:
             raise YouTrackError(
                 f"YouTrack leaves the issues out of the sprints of the board {board.get('name')}: "
                 "the token's account may not read them"
