@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from extract.youtrack.paging import DAY
 from extract.youtrack.rows import Entity
 from extract.youtrack.selection import ISSUES
 from extract.youtrack.work import Work
@@ -53,8 +52,7 @@ class Arrivals:
         """Histories first: once an issue is in raw, nobody would ask for its history again."""
         work = self._work
         if self._histories:
-            end = work.journal.started_ms + 2 * DAY
-            pages = work.reader.history(list(self._histories.values()), end)
+            pages = work.reader.history(list(self._histories.values()))
             work.packages.load({"activities": work.activities(pages)})
         tables = dict(self._also)
         if self._waiting:

@@ -59,9 +59,9 @@ def _read(work: Work, scope: Scope, within: Within, progress: Backfill) -> None:
     total = work.reader.count(within.clause.strip())
     opened: deque[_Stretch] = deque()
     for start, end in _stretches(progress.position, work.journal.started_ms, total):
-        # imported changes may be older than the oldest issue
-        activities_start = 0 if start == progress.first else start
-        opened.append(_open(work, within, start, end, activities_start))
+        # imported changes may be older than the oldest issue, and which that is, is one row's word
+        first_start = 0 if start == progress.first else start
+        opened.append(_open(work, within, start, end, first_start))
         if len(opened) > 1:
             _load(work, scope, opened.popleft(), total)
     while opened:
@@ -77,8 +77,11 @@ def _stretches(start: int, end: int, total: int | None) -> Iterator[tuple[int, i
     yield from zip(moments, moments[1:], strict=False)
 
 
-def _open(work: Work, within: Within, start: int, end: int, activities_start: int) -> _Stretch:
-    """Begin to fetch a stretch: its issues and the changes of the same time, in parallel."""
+def _open(work: Work, within: Within, start: int, end: int, first_start: int) -> _Stretch:
+    """Begin to fetch a stretch: its issues and the changes of the same time, in parallel.
+
+    `first_start`: where its first window begins.
+    """
     reader = work.reader
     issues: Lane[pa.Table] = work.ahead.lane([])
     activities: Lane[pa.Table] = work.ahead.lane([])
@@ -90,8 +93,8 @@ def _open(work: Work, within: Within, start: int, end: int, activities_start: in
         activities.add(work.activities(pages))
 
     for first, last in _windows(start, end):
-        add_issues(reader.created(within, first, last, add_issues))
-        begin = activities_start if first == start else first
+        begin = first_start if first == start else first
+        add_issues(reader.created(within, begin, last, add_issues))
         add_activities(reader.changes(within, begin, last, add_activities))
     return _Stretch(start, end, issues, activities)
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from extract.errors import YouTrackError
 from extract.youtrack.arrivals import Arrivals
-from extract.youtrack.paging import DAY, HOUR
+from extract.youtrack.paging import FOREVER, HOUR
 from extract.youtrack.reader import ISSUES_BY_NAME
 from extract.youtrack.rows import Entity
 from extract.youtrack.selection import ACTIVITIES
@@ -113,7 +113,7 @@ def _rounds(
     known = work.journal.activities_since(since, scope.projects)
     came_again = not known
     current = _Round()
-    for page in work.reader.changes(scope.within, since, work.journal.started_ms + 2 * DAY):
+    for page in work.reader.changes(scope.within, since, FOREVER):
         new = [activity for activity in page if activity["id"] not in known]
         came_again = came_again or len(new) < len(page)
         arrivals.with_history |= {

@@ -31,6 +31,9 @@ from extract.youtrack.selection import ACTIVITY_CATEGORIES, ACTIVITY_PAGE_FIELDS
 
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000
 
+# The end of a window that is open: later than any change, however wrong our clock is.
+FOREVER = 4_102_444_800_000  # 2100
+
 ACTIVITIES_A_PAGE = 1000
 
 # A window that is still not read after so many pages gives half of the rest to another thread.
@@ -88,9 +91,13 @@ class PageLengths:
         with self._learning:
             self._cut.add((kind, length))
 
+    def is_cut(self, kind: str, length: int) -> bool:
+        """Whether more came after a page of this length before."""
+        return (kind, length) in self._cut
+
     def is_uncut(self, kind: str, length: int) -> bool:
         """Whether a page of this length must have been the last one."""
-        if (kind, length) in self._cut:
+        if self.is_cut(kind, length):
             return False
         return length < self._longest.get(kind, 0) or length == self._earlier.get(kind)
 
@@ -143,6 +150,9 @@ def _listing_once(
     while True:
         answer, top = asking.client.page(path, fields, top, {"$skip": skip})
         page = answers.entities(answer, path)
+        if skip and len(page) < top and [row["id"] for row in page] == list(rows):
+            # the list does not know `$skip`: all of it came again
+            return page
         if last_id is not None and (not page or page[0]["id"] != last_id):
             return None
         known = len(rows)
@@ -175,8 +185,8 @@ class IssueWindow:
 
     @property
     def upper(self) -> int:
-        """The end; for an open one a moment after now, whichever clock is wrong."""
-        return self.end if self.end is not None else int(time.time() * 1000) + 2 * DAY
+        """The end; for an open one a moment that never comes."""
+        return self.end if self.end is not None else FOREVER
 
 
 class Walk:
@@ -244,8 +254,12 @@ class Walk:
             # rows moved under the `$skip`: once more from the last second that is complete
             return
         again = self._asking.named([last["idReadable"]])
-        if all(self._window.at(issue) != self._window.at(last) for issue in again):
-            # it was changed or deleted meanwhile: what lies after it is complete
+        if not any(
+            self._window.at(issue) == self._window.at(last)
+            and self._window.within.admits(issue["project"]["id"])
+            for issue in again
+        ):
+            # it was changed, moved or deleted meanwhile: what lies after it is complete
             return
         if clock.zone is None:
             raise YouTrackError(
@@ -298,8 +312,9 @@ class Walk:
         window, last = self._window, self._last
         if not self._split or last is None or window.end is None:
             return
-        middle = (window.at(last) + window.end) // 2
-        if window.end - middle > SHORTEST_SPLIT:
+        end = min(window.end, int(time.time() * 1000))
+        middle = (window.at(last) + end) // 2
+        if end - middle > SHORTEST_SPLIT:
             later = replace(window, start=middle)
             self._window = replace(window, end=middle)
             self._split(iter(Walk(self._asking, later, self._split)))
@@ -342,12 +357,12 @@ class Feed:
             if not page or page[-1]["timestamp"] >= self._end:
                 return
             if self._is_probing:
-                raise YouTrackError("activitiesPage is cut inside a single moment")
+                raise _cut_inside_a_moment()
             is_last = self._ends.is_end(len(page), self._top, is_new=bool(new))
             if is_last and not has_after:
                 return
             self._remember(page)
-            self._advance(cursor if has_after else None, is_full=len(page) >= self._top)
+            self._advance(cursor if has_after else None, len(page))
             if number % PAGES_BEFORE_SPLIT == 0:
                 self._give_half()
 
@@ -358,23 +373,33 @@ class Feed:
         """
         if self._is_probing:
             return self._ask()
+        is_cursor_empty = False
         for _ in range(MOST_RESTARTS):
             page, has_after, cursor = self._ask()
             if page and (self._cursor or self._last is None or self._holds_last(page)):
-                return page, has_after, cursor
+                # where cursor and time bring nothing, "more" lies beyond the end of the window
+                has_news = any(each["id"] not in self._seen for each in page)
+                return page, has_after and (has_news or not is_cursor_empty), cursor
             if self._last is None:
                 page, has_after, cursor = self._ask()
                 return page, has_after, cursor
             if self._cursor:
                 # it promised more and brought nothing: by time, then
                 self._cursor, self._place = None, self._last["timestamp"]
-            elif not self._asking.named([self._last["target"]["idReadable"]]):
+                is_cursor_empty = True
+            elif not self._is_there(self._last):
                 # its issue was deleted meanwhile, and its changes with it
                 return page, has_after, cursor
         raise YouTrackError("activitiesPage comes back without changes that it showed before")
 
     def _holds_last(self, page: list[Entity]) -> bool:
         return any(each["id"] in self._seen for each in page)
+
+    def _is_there(self, activity: Entity) -> bool:
+        """Whether the issue of a change can still be read, and is still in scope."""
+        readable_id = (activity["target"] or {}).get("idReadable")
+        found = self._asking.named([readable_id]) if readable_id else []
+        return any(self._within.admits(issue["project"]["id"]) for issue in found)
 
     def _ask(self) -> tuple[list[Entity], bool, str | None]:
         params: dict[str, Any] = {
@@ -405,20 +430,22 @@ class Feed:
         self._seen |= {each["id"] for each in page if each["timestamp"] >= last - 1}
         self._last = page[-1]
 
-    def _advance(self, cursor: str | None, *, is_full: bool) -> None:
+    def _advance(self, cursor: str | None, length: int) -> None:
         """Set the place of the next page.
 
         A short page may have been cut, and its cursor lead past what was cut off: the feed goes
         on by time then.
         """
         last = self._last["timestamp"] if self._last else self._place
-        if cursor and (is_full or last <= self._place):
+        if cursor and (length >= self._top or last <= self._place):
             if cursor == self._cursor:
                 raise YouTrackError("the cursor of activitiesPage does not move")
             self._cursor = cursor
             return
         # a short page of one moment only: if anything comes after it, it was cut within
         self._is_probing = last <= self._place and self._cursor is None
+        if self._is_probing and self._asking.page_lengths.is_cut("activities", length):
+            raise _cut_inside_a_moment()
         self._cursor, self._place = None, last + 2 if self._is_probing else last
 
     def _give_half(self) -> None:
@@ -433,3 +460,7 @@ class Feed:
             )  # fmt: skip
             self._end = middle
             self._split(iter(later))
+
+
+def _cut_inside_a_moment() -> YouTrackError:
+    return YouTrackError("activitiesPage is cut inside a single moment")

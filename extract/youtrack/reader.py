@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from extract.errors import ConfigurationError, YouTrackError
 from extract.youtrack import answers, paging, search
-from extract.youtrack.client import BadRequestError, Client
+from extract.youtrack.client import BadRequestError, Client, ForbiddenError, NotFoundError
 from extract.youtrack.findings import Findings
 from extract.youtrack.paging import Feed, IssueWindow, PageLengths, Pages, Split, Walk
 from extract.youtrack.rows import Entity
@@ -118,7 +118,11 @@ class Reader:
             raise answers.ignored(params["query"])
         came = {issue["idReadable"] for issue in issues}
         absent = [readable_id for readable_id in readable_ids if readable_id not in came]
-        if came and absent:
+        if len(absent) == len(readable_ids) > 1:
+            # all gone or moved; or one of them, and the query finds nothing because of it
+            middle = len(absent) // 2
+            return self._named(absent[:middle]) + self._named(absent[middle:])
+        if absent and len(absent) < len(readable_ids):
             # gone, moved, or cut off: once more without the others
             issues += self._named(absent)
         return issues
@@ -130,7 +134,10 @@ class Reader:
         """
         wait = 0.1
         for _ in range(14):
-            answer = self.client.post("issuesGetter/count", "count", {"query": query})
+            try:
+                answer = self.client.post("issuesGetter/count", "count", {"query": query})
+            except (ForbiddenError, NotFoundError):
+                return None
             number = answer.get("count") if isinstance(answer, dict) else None
             if not isinstance(number, int):
                 return None
@@ -146,23 +153,25 @@ class Reader:
         """The changes with a timestamp in [start, end) in epoch ms, oldest first."""
         return iter(Feed(self, within.clause, start, end, within=within, split=split))
 
-    def history(self, readable_ids: Sequence[str], end: int) -> Iterator[list[Entity]]:
-        """All changes up to `end` of these issues; those that are gone have none."""
+    def history(self, readable_ids: Sequence[str]) -> Iterator[list[Entity]]:
+        """All changes of these issues; those that are gone have none."""
         for first in range(0, len(readable_ids), ISSUES_BY_NAME):
-            yield from self._history(readable_ids[first : first + ISSUES_BY_NAME], end)
+            yield from self._history(readable_ids[first : first + ISSUES_BY_NAME])
 
-    def _history(self, readable_ids: Sequence[str], end: int) -> Iterator[list[Entity]]:
-        pages = iter(Feed(self, search.of_issues(readable_ids), 0, end))
+    def _history(self, readable_ids: Sequence[str]) -> Iterator[list[Entity]]:
+        pages = iter(Feed(self, search.of_issues(readable_ids), 0, paging.FOREVER))
         try:
             first = next(pages)
         except BadRequestError:
-            if len(readable_ids) > 1:
-                middle = len(readable_ids) // 2
-                yield from self._history(readable_ids[:middle], end)
-                yield from self._history(readable_ids[middle:], end)
-            return
-        yield first
-        yield from pages
+            first = []
+        if first:
+            yield first
+            yield from pages
+        elif len(readable_ids) > 1:
+            # an id that no longer exists spoils the query: find it by halves
+            middle = len(readable_ids) // 2
+            yield from self._history(readable_ids[:middle])
+            yield from self._history(readable_ids[middle:])
 
 
 def _account(me: object) -> str:

@@ -19,7 +19,7 @@ SECOND, HOUR = 1_000, 3_600_000
 FURTHEST_ZONE_HOURS = 14
 
 # PostgreSQL's and Python's calendars reach further back than anybody's tracker
-_EARLIEST, _LATEST = 0, 253_370_764_800_000  # 1970 and 9999
+_EARLIEST, _LATEST = 86_400_000, 253_370_764_800_000  # 1970 and 9999
 
 
 @dataclass(frozen=True)

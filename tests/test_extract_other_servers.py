@@ -1,0 +1,319 @@
+"""Servers that keep the documented contract and differ where nothing is documented.
+
+The simulated YouTrack is one reading of the document. Each test changes one of its habits to
+another that the document allows; raw must be as complete as ever, or the run must say why not.
+"""
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PostgresServer
+from extracting import IMPATIENT, Extraction, extraction, simulated
+from flask import request
+from test_extract_guards import assert_complete
+
+from demo.faults import failure
+from demo.server import Refused, Server
+from extract.errors import YouTrackError
+from extract.youtrack.client import Client, _retry_after
+from extract.youtrack.findings import Findings
+from extract.youtrack.reader import Reader
+
+LISTS = r"/(users|projects|agiles|sprints|customFields)$"
+
+
+@pytest.fixture
+def youtrack() -> Iterator[Server]:
+    with simulated(issues=150) as server:
+        yield server
+
+
+@pytest.fixture
+def empty(
+    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
+) -> Iterator[Extraction]:
+    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
+    yield extractor
+    extractor.connection.close()
+
+
+def rewrite(youtrack: Server, path: str, change: Callable[[Any], Any], **options: Any) -> None:
+    """Change every answer of a path."""
+    youtrack.fault("rewrite", path, change=change, **{"count": None, **options})
+
+
+def assert_catalogue(extractor: Extraction, youtrack: Server) -> None:
+    """Raw has every project, field, user, board and sprint of the tracker."""
+    company = youtrack.tracker
+    expected = {
+        "projects": {project.id for project in company.projects},
+        "custom_fields": {field.id for project in company.projects for field in project.fields},
+        "users": {user.id for user in company.users},
+        "boards": {board.id for board in company.boards},
+        "sprints": {sprint.id for board in company.boards for sprint in board.sprints},
+    }
+    found = {
+        table: {row[0] for row in extractor.rows(f"select id from raw.{table}")}
+        for table in expected
+    }
+    assert found == expected
+
+
+# --- readable ids
+
+
+def remember_old_ids(youtrack: Server) -> None:
+    """Let an issue be found by the readable ids that it had before it moved."""
+    company = youtrack.tracker
+    old = {issue.id_readable: issue for issue in company.issues_by_created()}
+    find = company.find
+    company.find = lambda reference: find(reference) or old.get(reference)
+
+
+def test_an_old_readable_id_may_lead_to_the_moved_issue(youtrack: Server) -> None:
+    company = youtrack.tracker
+    stays, moves = company.issues_by_created()[:2]
+    remember_old_ids(youtrack)
+    old = moves.id_readable
+    other = next(each for each in company.projects if each is not moves.project)
+    company.move_issue(moves, other)
+    reader = Reader(Client(youtrack.url, youtrack.token, patience=IMPATIENT), Findings())
+    reader.introduce()
+    assert [issue["id"] for issue in reader.named([old])] == [moves.id]
+    assert {issue["id"] for issue in reader.named([old, stays.id_readable, "NO-1"])} == {
+        stays.id, moves.id,
+    }  # fmt: skip
+
+
+def test_a_query_with_an_unknown_id_may_find_nothing(empty: Extraction, youtrack: Server) -> None:
+    company = youtrack.tracker
+    empty.load()
+    company.advance(by=86_400_000)
+    created = [company.create_issue(company.projects[0], f"New {n}") for n in range(6)]
+    for issue in company.issues_by_created()[:6]:
+        company.set_points(issue, 77.0, by_workflow=True)
+    company.advance(by=1000)
+
+    def names_a_hidden_one() -> bool:
+        query = request.args.get("query") or request.args.get("issueQuery") or ""
+        found = re.match(r"issue id: ([^:]+?)(?: sort by.*)?$", query)
+        named = [company.find(each.strip()) for each in found[1].split(",")] if found else []
+        return any(issue is None or not issue.is_visible for issue in named)
+
+    def nothing(answer: Any) -> Any:
+        if not names_a_hidden_one():
+            return answer
+        return [] if isinstance(answer, list) else {**answer, "activities": [], "hasAfter": False}
+
+    rewrite(youtrack, r"/(issues|activitiesPage)$", nothing)
+    # one of each batch goes after the feed named it, and before it is asked for
+    gone = [created[2], company.issues_by_created()[3]]
+    youtrack.fault("call", r"/issues$", change=lambda: [company.hide_issue(i) for i in gone],
+                   first=2, count=1)  # fmt: skip
+    empty.load()
+    rows = dict(empty.rows("select id, custom_fields::text from raw.issues"))
+    for issue in company.issues_by_created()[:5]:
+        assert "77" in rows[issue.id]
+    told = {row[0] for row in empty.rows("select distinct issue_id from raw.activities")}
+    assert {issue.id for issue in created if issue.is_visible} <= told
+
+
+# --- paging
+
+
+def test_has_after_may_speak_of_the_whole_feed(empty: Extraction, youtrack: Server) -> None:
+    rewrite(youtrack, r"/activitiesPage$", lambda page: {**page, "hasAfter": True})
+    empty.load()
+    assert_complete(empty, youtrack)
+
+
+@pytest.mark.parametrize("cap", [4, 99])
+def test_a_feed_without_a_usable_cursor_is_read_by_time(
+    empty: Extraction, youtrack: Server, cap: int
+) -> None:
+    def without_cursor(page: dict) -> dict:
+        return {**page, "activities": page["activities"][:cap], "afterCursor": None}
+
+    rewrite(youtrack, r"/activitiesPage$", without_cursor)
+    empty.load()
+    assert_complete(empty, youtrack)
+    company = youtrack.tracker
+    company.advance(by=86_400_000)
+    for issue in company.issues_by_created()[:100]:
+        company.set_points(issue, 55.0)
+    with pytest.raises(YouTrackError, match="cut inside a single moment"):
+        empty.load()
+
+
+def test_short_lists_may_not_know_skip(empty: Extraction, youtrack: Server) -> None:
+    page = {}
+
+    def whole(answer: list) -> list:
+        # what the first page of this path held
+        return page.setdefault(request.path, answer)
+
+    rewrite(youtrack, LISTS, whole)
+    empty.load()
+    assert_catalogue(empty, youtrack)
+
+
+@pytest.mark.parametrize("cap", [2, 5])
+def test_short_lists_may_be_cut_anywhere(empty: Extraction, youtrack: Server, cap: int) -> None:
+    youtrack.hidden_attributes = {"Project.customFields"}
+    rewrite(youtrack, LISTS, lambda answer: answer[:cap])
+    empty.load()
+    assert_catalogue(empty, youtrack)
+
+
+def test_the_ends_of_a_window_may_be_left_out(empty: Extraction, youtrack: Server) -> None:
+    def exclusive(page: dict) -> dict:
+        start, end = int(request.args["start"]), int(request.args["end"])
+        kept = [each for each in page["activities"] if start < each["timestamp"] < end]
+        return {**page, "activities": kept}
+
+    rewrite(youtrack, r"/activitiesPage$", exclusive)
+    empty.load()
+    assert_complete(empty, youtrack)
+
+
+# --- counting
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_server_that_does_not_count_is_looked_at_instead(
+    empty: Extraction, youtrack: Server, status: int
+) -> None:
+    youtrack.fault("status", r"/issuesGetter/count$", status=status, count=None)
+    report = empty.load()
+    assert any("count" in warning for warning in report.warnings)
+    assert_complete(empty, youtrack)
+
+
+@pytest.mark.parametrize("answer", [{"count": None}, {}, {"error": "server_error"}])
+def test_a_count_that_is_no_number_is_told(
+    empty: Extraction, youtrack: Server, answer: dict
+) -> None:
+    rewrite(youtrack, r"/issuesGetter/count$", lambda _: answer)
+    report = empty.load()
+    assert any("count" in warning for warning in report.warnings)
+    assert_complete(empty, youtrack)
+
+
+# --- a busy server
+
+
+def test_retry_after_nothing_still_backs_off(youtrack: Server) -> None:
+    client = Client(youtrack.url, youtrack.token, patience=IMPATIENT)
+    for retry_after in ("0", "Thu, 01 Jan 2015 00:00:00 GMT"):
+        youtrack.fault("status", r"/users/me$", status=429, retry_after=retry_after, count=3)
+        began = time.monotonic()
+        client.connect("users/me", "id")
+        # half of 0.02, 0.04 and 0.08 s at the least
+        assert time.monotonic() - began >= 0.07
+
+
+def test_a_date_to_come_back_is_read_by_the_servers_clock() -> None:
+    until, now = "Wed, 21 Oct 2026 07:30:30 GMT", "Wed, 21 Oct 2026 07:30:00 GMT"
+    assert _retry_after(until, now) == 30
+    assert _retry_after("7", None) == 7
+    assert _retry_after("soon", now) is None
+    assert _retry_after(now, until) == 0
+    later = datetime.fromtimestamp(time.time() + 100, timezone.utc)
+    assert 90 < _retry_after(f"{later:%a, %d %b %Y %H:%M:%S} GMT", None) <= 100
+
+
+def test_a_server_that_is_busy_at_the_first_request_is_waited_for(
+    empty: Extraction, youtrack: Server
+) -> None:
+    fault = youtrack.fault("status", r"/users/me$", status=503, count=3)
+    empty.load()
+    assert fault.hits == 3
+
+
+@pytest.mark.parametrize("status", [408, 504, 524])
+def test_a_page_that_a_gateway_does_not_wait_for_is_halved(
+    empty: Extraction, youtrack: Server, status: int
+) -> None:
+    def too_long() -> None:
+        if int(request.args.get("$top", 0)) > 40:
+            raise Refused(failure(status))
+
+    youtrack.fault("call", r"/(issues|sprints)$", change=too_long, count=None)
+    empty.load()
+    assert_complete(empty, youtrack)
+
+
+# --- rights
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_board_whose_sprints_cannot_be_read_is_told(
+    empty: Extraction, youtrack: Server, status: int
+) -> None:
+    board = youtrack.tracker.boards[0]
+    youtrack.fault("status", rf"/agiles/{board.id}/sprints$", status=status, count=None)
+    report = empty.load()
+    assert any(board.name in warning for warning in report.warnings)
+    boards = {row[0] for row in empty.rows("select id from raw.boards")}
+    assert boards == {each.id for each in youtrack.tracker.boards} - {board.id}
+
+
+def test_a_token_that_turns_into_a_guest_in_a_quiet_run_is_noticed(
+    empty: Extraction, youtrack: Server
+) -> None:
+    empty.load()
+    youtrack.fault("guest", r"/users/me", first=2, count=None)
+    with pytest.raises(Exception, match="guest|account"):
+        empty.load()
+
+
+# --- clocks
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_is_wrong_by_more_than_a_year_loses_nothing(
+    server: PostgresServer, database: str, tmp_path: Path, days: int
+) -> None:
+    now = datetime.fromtimestamp(time.time() + days * 86_400, timezone.utc)
+    with simulated(issues=100, today=f"{now:%Y-%m-%d}") as youtrack:
+        extractor = extraction(server, database, youtrack, tmp_path / "dlt")
+        extractor.load()
+        assert_complete(extractor, youtrack)
+        youtrack.tracker.random_edits(random.Random(4), 40, deletions=False)
+        extractor.load()
+        assert_complete(extractor, youtrack)
+        updated = dict(extractor.rows("select id, updated from raw.issues"))
+        extractor.connection.close()
+        assert updated == {i.id: i.updated for i in youtrack.tracker.issues_by_created()}
+
+
+# --- odd contents
+
+
+def test_changes_may_have_no_target_and_no_field(empty: Extraction, youtrack: Server) -> None:
+    def without(page: dict) -> dict:
+        for each in page["activities"]:
+            if each["timestamp"] % 3 == 0:
+                each["target"] = each["field"] = None
+        return page
+
+    rewrite(youtrack, r"/activitiesPage$", without)
+    empty.load()
+    empty.load()
+    assert_complete(empty, youtrack)
+
+
+def test_a_title_that_looks_like_the_end_of_a_copy_is_loaded(
+    empty: Extraction, youtrack: Server
+) -> None:
+    issue = youtrack.tracker.issues_by_created()[0]
+    title = 'first\n\\.\nlast "quoted"\r\n\\.'
+    issue.summary = title
+    empty.load()
+    assert empty.one("select summary from raw.issues where id = %s", issue.id) == title
