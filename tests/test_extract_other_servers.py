@@ -317,3 +317,47 @@ def test_a_title_that_looks_like_the_end_of_a_copy_is_loaded(
     issue.summary = title
     empty.load()
     assert empty.one("select summary from raw.issues where id = %s", issue.id) == title
+
+
+# --- boards
+
+
+def crowd(youtrack: Server, members: int) -> list[Any]:
+    """Two sprints of one board, each with so many issues more."""
+    company = youtrack.tracker
+    board = next(each for each in company.boards if each.is_explicit)
+    for sprint in board.sprints[:2]:
+        for _ in range(members):
+            company.add_to_sprint(company.create_issue(board.projects[0], "One more"), sprint)
+    return board.sprints[:2]
+
+
+def test_lists_of_members_that_are_cut_are_told(empty: Extraction, youtrack: Server) -> None:
+    crowd(youtrack, 30)
+
+    def cut(sprints: list) -> list:
+        return [{**sprint, "issues": sprint["issues"][:25]} for sprint in sprints]
+
+    rewrite(youtrack, r"/sprints$", cut)
+    for _ in range(2):
+        assert any("members may be cut" in warning for warning in empty.load().warnings)
+
+
+def test_long_lists_of_members_are_believed_when_the_search_agrees(
+    empty: Extraction, youtrack: Server
+) -> None:
+    crowd(youtrack, 30)
+    assert empty.load().warnings == ()
+    youtrack.requests = []
+    assert empty.load().warnings == ()
+    assert sum("issuesGetter" in line for line in youtrack.requests) <= 2
+
+
+def test_a_board_that_shows_no_sprint_any_more_is_told(empty: Extraction, youtrack: Server) -> None:
+    empty.load()
+    board = youtrack.tracker.boards[0]
+    once = youtrack.fault("empty", rf"/agiles/{board.id}/sprints$")
+    assert empty.load().warnings == ()
+    assert once.hits == 1
+    once.count = None
+    assert any(board.name in warning for warning in empty.load().warnings)

@@ -17,6 +17,7 @@ import pyarrow as pa
 from extract.errors import YouTrackError
 from extract.youtrack.ahead import Lane
 from extract.youtrack.journal import Backfill
+from extract.youtrack.paging import BEGINNING
 from extract.youtrack.rows import Entity
 from extract.youtrack.search import Within
 from extract.youtrack.work import Scope, Work
@@ -59,9 +60,7 @@ def _read(work: Work, scope: Scope, within: Within, progress: Backfill) -> None:
     total = work.reader.count(within.clause.strip())
     opened: deque[_Stretch] = deque()
     for start, end in _stretches(progress.position, work.journal.started_ms, total):
-        # imported changes may be older than the oldest issue, and which that is, is one row's word
-        first_start = 0 if start == progress.first else start
-        opened.append(_open(work, within, start, end, first_start))
+        opened.append(_open(work, within, start, end, is_first=start == progress.first))
         if len(opened) > 1:
             _load(work, scope, opened.popleft(), total)
     while opened:
@@ -77,10 +76,11 @@ def _stretches(start: int, end: int, total: int | None) -> Iterator[tuple[int, i
     yield from zip(moments, moments[1:], strict=False)
 
 
-def _open(work: Work, within: Within, start: int, end: int, first_start: int) -> _Stretch:
+def _open(work: Work, within: Within, start: int, end: int, *, is_first: bool) -> _Stretch:
     """Begin to fetch a stretch: its issues and the changes of the same time, in parallel.
 
-    `first_start`: where its first window begins.
+    The first one begins before the oldest issue: which that is, is one row's word, and imported
+    changes may be older.
     """
     reader = work.reader
     issues: Lane[pa.Table] = work.ahead.lane([])
@@ -93,9 +93,10 @@ def _open(work: Work, within: Within, start: int, end: int, first_start: int) ->
         activities.add(work.activities(pages))
 
     for first, last in _windows(start, end):
-        begin = first_start if first == start else first
-        add_issues(reader.created(within, begin, last, add_issues))
-        add_activities(reader.changes(within, begin, last, add_activities))
+        opens = is_first and first == start
+        created_from = min(first, BEGINNING) if opens else first
+        add_issues(reader.created(within, created_from, last, add_issues))
+        add_activities(reader.changes(within, 0 if opens else first, last, add_activities))
     return _Stretch(start, end, issues, activities)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +33,10 @@ PROJECTS_A_PAGE = 20
 USERS_A_PAGE = 1000
 BOARDS_A_PAGE = 100
 SPRINTS_A_PAGE = 500
+
+# lengths at which lists were seen to be cut (youtrack-api.md §1.1), and the least one
+CAPS = frozenset({20, 42, 50, 100, 200, 500, 1000, 2000, 3500})
+SHORTEST_CAP = 20
 
 Tables = dict[str, list[pa.Table]]
 
@@ -148,24 +153,56 @@ def read_boards(work: Work) -> Tables:
     """All boards, and all their sprints with the ids of their present members."""
     boards = work.reader.listing("boards", "agiles", BOARD_FIELDS, BOARDS_A_PAGE)
     closed: set[str] = set()
-    lane = work.ahead.lane(_sprints(work, board, closed) for board in boards)
+    before = work.journal.sprints_of_last_run()
+    lane = work.ahead.lane(
+        _sprints(work, board, before.get(board["id"], 0), closed) for board in boards
+    )
     sprints = [sprint for page in lane for sprint in page]
     boards = [board for board in boards if board["id"] not in closed]
     _check_boards(work, boards)
-    _keep_gone_members(work, sprints)
+    known = work.journal.sprint_members()
+    _check_members(work, boards, sprints, known)
+    _keep_gone_members(work, sprints, known)
     return {
         "boards": [work.table(BOARDS, boards, seen_at=[work.as_of] * len(boards))],
         "sprints": [work.table(SPRINTS, sprints, seen_at=[work.as_of] * len(sprints))],
     }
 
 
-def _keep_gone_members(work: Work, sprints: list[Entity]) -> None:
+def _check_members(
+    work: Work, boards: list[Entity], sprints: list[Entity], known: dict[str, set[str]]
+) -> None:
+    """Hold a list of members that may have been cut against YouTrack's search.
+
+    Nobody knows whether a list within a list is ever cut (youtrack-api.md §7). Round or equal
+    lengths of the longest ones look like it; a list that did not change is not asked about again.
+    """
+    longest = max((len(sprint["issues"]) for sprint in sprints), default=0)
+    suspects = [sprint for sprint in sprints if len(sprint["issues"]) == longest]
+    if longest < SHORTEST_CAP or (len(suspects) == 1 and longest not in CAPS):
+        return
+    names = {board["id"]: board.get("name") for board in boards}
+    found = work.journal.state.found_members
+    for sprint in suspects:
+        if known.get(sprint["id"]) != {issue["id"] for issue in sprint["issues"]}:
+            query = f"Board {{{names[sprint['agile']['id']]}}}: {{{sprint['name']}}}"
+            with suppress(BadRequestError):
+                found[sprint["id"]] = work.reader.count(query) or 0
+            break
+    for sprint in suspects:
+        if found.get(sprint["id"], 0) > longest:
+            work.findings.warn(
+                f"YouTrack shows {longest} issues in the sprint {sprint['name']}, but its search "
+                f"finds {found[sprint['id']]}: lists of members may be cut"
+            )
+
+
+def _keep_gone_members(work: Work, sprints: list[Entity], known: dict[str, set[str]]) -> None:
     """Leave issues that YouTrack no longer returns in the sprints that they were last seen in.
 
     Deleting an issue takes it out of its sprints without a change in the feed, while taking it out
     by hand leaves one: only the list of members knows what the sprint held.
     """
-    known = work.journal.sprint_members()
     lost = {
         sprint["id"]: known[sprint["id"]] - {issue["id"] for issue in sprint["issues"]}
         for sprint in sprints
@@ -200,17 +237,30 @@ def _check_boards(work: Work, boards: list[Entity]) -> None:
         )
 
 
-def _sprints(work: Work, board: dict[str, Any], closed: set[str]) -> Iterator[list[Entity]]:
-    """A board's sprints; one that went meanwhile, or keeps them to itself, is put into `closed`."""
+def _sprints(
+    work: Work, board: dict[str, Any], before: int, closed: set[str]
+) -> Iterator[list[Entity]]:
+    """A board's sprints, `before` of which the last run saw.
+
+    A board that went meanwhile, or keeps its sprints to itself, is put into `closed`.
+    """
     path = f"agiles/{board['id']}/sprints"
     try:
         sprints = work.reader.listing("sprints", path, SPRINT_FIELDS, SPRINTS_A_PAGE)
+        if before and not sprints:
+            # one empty answer may be an accident
+            sprints = work.reader.listing("sprints", path, SPRINT_FIELDS, SPRINTS_A_PAGE)
     except (ForbiddenError, NotFoundError):
         work.findings.warn(
             f"the sprints of the board {board.get('name')} cannot be read: it is left out"
         )
         closed.add(board["id"])
         return
+    if before and not sprints:
+        work.findings.warn(
+            f"none of the {before} sprints of the board {board.get('name')} comes back any more: "
+            "they count as deleted"
+        )
     for sprint in sprints:
         if sprint.get("issues") is None:
             raise YouTrackError(

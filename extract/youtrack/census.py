@@ -17,7 +17,7 @@ import pyarrow as pa
 from extract.errors import YouTrackError
 from extract.youtrack.arrivals import Arrivals
 from extract.youtrack.journal import Known
-from extract.youtrack.paging import FOREVER
+from extract.youtrack.paging import BEGINNING, FOREVER
 from extract.youtrack.reader import ISSUES_BY_NAME
 from extract.youtrack.rows import Entity
 from extract.youtrack.selection import ISSUE_CENSUS
@@ -112,7 +112,8 @@ def _all_ids(work: Work, scope: Scope) -> dict[str, Seen]:
     now = max(work.journal.started_ms, first)
     moments = [first + (now - first) * each // WINDOWS for each in range(WINDOWS)]
     # when the oldest issue was created is one row's word, and our clock may be wrong
-    for start, end in zip([0, *moments[1:]], [*moments[1:], FOREVER], strict=True):
+    begin = min(first, BEGINNING)
+    for start, end in zip([begin, *moments[1:]], [*moments[1:], FOREVER], strict=True):
         lane.add(reader.ids(scope.within, start, end, lane.add))
     seen: dict[str, Seen] = {}
     for page in lane:

@@ -52,6 +52,8 @@ class State:
     # how many issues YouTrack counts beyond those that it shows, accepted by the operator
     surplus: int = 0
     away: list[str] = field(default_factory=list)
+    # how many issues the search finds in sprints whose list of members may have been cut
+    found_members: dict[str, int] = field(default_factory=dict)
     page_lengths: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @classmethod
@@ -260,6 +262,15 @@ class Journal:
             self._rows(
                 "select id, name from raw.boards "
                 "where seen_at = (select max(seen_at) from raw.boards)"
+            )
+        )
+
+    def sprints_of_last_run(self) -> dict[str, int]:
+        """How many sprints of each board the last run saw."""
+        return dict(
+            self._rows(
+                "select board_id, count(*) from raw.sprints "
+                "where seen_at = (select max(seen_at) from raw.sprints) group by board_id"
             )
         )
 

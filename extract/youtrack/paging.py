@@ -31,6 +31,8 @@ from extract.youtrack.selection import ACTIVITY_CATEGORIES, ACTIVITY_PAGE_FIELDS
 
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000
 
+# Where to begin when nothing says where: in every zone no date before 1970.
+BEGINNING = 2 * DAY
 # The end of a window that is open: later than any change, however wrong our clock is.
 FOREVER = 4_102_444_800_000  # 2100
 

@@ -18,8 +18,11 @@ SECOND, HOUR = 1_000, 3_600_000
 # no zone of the world is further from UTC
 FURTHEST_ZONE_HOURS = 14
 
+# what a project may be called, too
+_KEYWORDS = frozenset({"and", "or", "not", "to", "by", "sort", "asc", "desc", "has", "me"})
+
 # PostgreSQL's and Python's calendars reach further back than anybody's tracker
-_EARLIEST, _LATEST = 86_400_000, 253_370_764_800_000  # 1970 and 9999
+_EARLIEST, _LATEST = 0, 253_370_764_800_000  # 1970 and 9999
 
 
 @dataclass(frozen=True)
@@ -106,4 +109,5 @@ def of_issues(readable_ids: Sequence[str]) -> str:
 
 def _quoted(name: str) -> str:
     """Braces only where a name needs them: YouTrack rejects them around dates."""
-    return name if name.replace("_", "").isalnum() else f"{{{name}}}"
+    is_plain = name.replace("_", "").isalnum() and name.casefold() not in _KEYWORDS
+    return name if is_plain else f"{{{name}}}"
