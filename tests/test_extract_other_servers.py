@@ -361,3 +361,75 @@ def test_a_board_that_shows_no_sprint_any_more_is_told(empty: Extraction, youtra
     assert once.hits == 1
     once.count = None
     assert any(board.name in warning for warning in empty.load().warnings)
+
+
+# --- projects
+
+
+@pytest.mark.parametrize("name", ["OR", "ПРОЕКТ", "to", "MY_APP", "A-B"])
+def test_a_project_may_be_called_anything(
+    empty: Extraction, youtrack: Server, name: str
+) -> None:
+    company = youtrack.tracker
+    first, second = company.projects[:2]
+    company.rename_project(first, short_name=name)
+    empty.load(projects=(name.lower(), second.short_name))
+    company.advance(by=86_400_000)
+    for issue in company.issues_by_created()[::5]:
+        company.edit_summary(issue, "Changed")
+    empty.load(projects=(name.lower(), second.short_name), sweep=True)
+    assert dict(empty.rows("select id, updated from raw.issues")) == {
+        issue.id: issue.updated
+        for issue in company.issues_by_created()
+        if issue.project in (first, second)
+    }
+
+
+def test_a_query_that_names_too_many_projects_is_asked_without_names(
+    empty: Extraction, youtrack: Server
+) -> None:
+    youtrack.tracker.projects[0].archived = True
+
+    def too_long() -> None:
+        if "project:" in request.args.get("query", ""):
+            raise Refused(failure(414))
+
+    youtrack.fault("call", r"/issues$", change=too_long, count=None)
+    report = empty.load()
+    assert any("archived" in warning for warning in report.warnings)
+    assert_complete(empty, youtrack)
+
+
+def test_one_project_with_one_issue_is_a_tracker(
+    server: PostgresServer, database: str, tmp_path: Path
+) -> None:
+    with simulated(issues=1) as youtrack:
+        extractor = extraction(server, database, youtrack, tmp_path / "dlt")
+        issue = youtrack.tracker.issues_by_created()[0]
+        for _ in range(2):
+            extractor.load(projects=(issue.project.short_name,), sweep=True)
+            assert extractor.rows("select id from raw.issues") == [(issue.id,)]
+        youtrack.tracker.delete_issue(issue)
+        with pytest.raises(YouTrackError, match="--accept-missing"):
+            extractor.load(sweep=True)
+        extractor.connection.close()
+
+
+def test_who_left_a_sprint_is_asked_by_the_present_name_of_the_project(
+    empty: Extraction, youtrack: Server
+) -> None:
+    company = youtrack.tracker
+    board = next(each for each in company.boards if each.is_explicit)
+    sprint = next(each for each in board.sprints if len(company.members(each)) > 1)
+    leaves, stays = company.members(sprint)[:2]
+    empty.load()
+    company.rename_project(leaves.project, short_name="RENAMED")
+    # as after an edit of the board: nothing in the feed tells of it
+    with company.lock:
+        company._part(leaves, sprint)
+        company.version += 1
+    empty.load()
+    row = empty.one("select issues from raw.sprints where id = %s", sprint.id)
+    members = {issue["id"] for issue in row}
+    assert stays.id in members
+    assert leaves.id not in members

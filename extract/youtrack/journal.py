@@ -76,11 +76,14 @@ class Known:
     missed_sweeps: int
 
 
-# an issue that was loaded again since a sweep missed it is back
+# An issue that was loaded again since a sweep missed it is back. A project that is renamed renames
+# its issues, none of which is loaded again for that.
 _KNOWN = (
-    "select issues.id, id_readable, project ->> 'id', created, updated, "
+    "select issues.id, coalesce(short_name || '-' || number_in_project, id_readable), "
+    "project ->> 'id', created, updated, "
     "case when issues.loaded_at < swept_at then missed_sweeps else 0 end from raw.issues "
     "left join raw.issue_census on issue_census.issue_id = issues.id "
+    "left join raw.projects on projects.id = project ->> 'id' "
 )
 _CHANGES = (
     "select activities.id, id_readable from raw.activities "
