@@ -4,15 +4,19 @@ The simulated YouTrack is one reading of the document. Each test changes one of 
 another that the document allows; raw must be as complete as ever, or the run must say why not.
 """
 
+import gzip
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from conftest import PostgresServer
 from extracting import IMPATIENT, Extraction, extraction, simulated
 from flask import request
@@ -367,9 +371,7 @@ def test_a_board_that_shows_no_sprint_any_more_is_told(empty: Extraction, youtra
 
 
 @pytest.mark.parametrize("name", ["OR", "ПРОЕКТ", "to", "MY_APP", "A-B"])
-def test_a_project_may_be_called_anything(
-    empty: Extraction, youtrack: Server, name: str
-) -> None:
+def test_a_project_may_be_called_anything(empty: Extraction, youtrack: Server, name: str) -> None:
     company = youtrack.tracker
     first, second = company.projects[:2]
     company.rename_project(first, short_name=name)
@@ -433,3 +435,70 @@ def test_who_left_a_sprint_is_asked_by_the_present_name_of_the_project(
     members = {issue["id"] for issue in row}
     assert stays.id in members
     assert leaves.id not in members
+
+
+# --- what changes between two runs
+
+
+def test_a_cap_that_is_new_since_the_last_run_is_noticed(
+    empty: Extraction, youtrack: Server
+) -> None:
+    company = youtrack.tracker
+    empty.load()
+    company.advance(by=86_400_000)
+    for issue in company.issues_by_created()[:90]:
+        company.advance(by=1000)
+        # told by no change that is asked for
+        company.edit_summary(issue, "Changed")
+    youtrack.fault("cap", r"/issues$", cap=42, count=None)
+    empty.load(sweep=False)
+    assert dict(empty.rows("select id, updated from raw.issues")) == {
+        issue.id: issue.updated for issue in company.issues_by_created()
+    }
+
+
+# --- the connection
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """Hands on to a server, compressed and in chunks, and hangs up without a word."""
+
+    protocol_version = "HTTP/1.1"
+    behind = ""
+
+    def do_GET(self) -> None:
+        self.pass_on(None)
+
+    def do_POST(self) -> None:
+        self.pass_on(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def pass_on(self, body: bytes | None) -> None:
+        headers = {name: self.headers[name] for name in ("Authorization", "Content-Type")
+                   if name in self.headers}  # fmt: skip
+        url = self.behind + self.path.removeprefix("/tracker")
+        answer = requests.request(self.command, url, data=body, headers=headers, timeout=30)
+        self.send_response(answer.status_code)
+        self.send_header("Content-Type", "Application/JSON; charset=UTF-8")
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        packed = gzip.compress(answer.content)
+        for first in range(0, len(packed), 5000):
+            part = packed[first : first + 5000]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+        self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_gateway_may_compress_cut_into_chunks_and_hang_up(
+    empty: Extraction, youtrack: Server
+) -> None:
+    handler = type("Handler", (Gateway,), {"behind": youtrack.url})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as gateway:
+        threading.Thread(target=gateway.serve_forever, daemon=True).start()
+        empty.load(url=f"http://127.0.0.1:{gateway.server_port}/tracker/youtrack/")
+        gateway.shutdown()
+    assert_complete(empty, youtrack)

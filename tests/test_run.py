@@ -1,9 +1,12 @@
 """A run as its user meets it: the command, its exit code, what it leaves in the database."""
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg2
@@ -155,6 +158,52 @@ def assert_secret_is_nowhere(
                 assert secret.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs Linux")
+@pytest.mark.parametrize("fails", [False, True], ids=["succeeding", "failing"])
+def test_no_process_and_no_file_shows_the_token_or_the_password(
+    fails: bool, server: PostgresServer, project: Project, youtrack: Server, database: str
+) -> None:
+    password = "correct-horse-battery-staple"
+    require_password(server, "with_secrets", password, rights="superuser")
+    environment = {
+        **server.environment(database),
+        **source_environment(youtrack),
+        "PGUSER": "with_secrets",
+        "PGPASSWORD": password,
+    }
+    # the build fails, after everything was loaded
+    arguments = ["--vars", "{team_field: Squad}"] if fails else []
+    process = subprocess.Popen(
+        [sys.executable, "-m", "extract", "run", *arguments],
+        cwd=project.root,
+        env=clean_environment(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    seen: set[bytes] = set()
+    with ThreadPoolExecutor(1) as pool:
+        said = pool.submit(process.communicate)
+        while not said.done():
+            seen |= command_lines()
+            time.sleep(0.02)
+    assert process.returncode == (1 if fails else 0)
+    assert any(b"extract\0run" in line for line in seen)
+    for secret in (youtrack.token, password):
+        assert not any(secret.encode() in line for line in seen)
+        completed = subprocess.CompletedProcess([], process.returncode, said.result()[0], "")
+        assert_secret_is_nowhere(secret, completed, server, database, project)
+
+
+def command_lines() -> set[bytes]:
+    """What `ps` shows of every process."""
+    lines = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            lines.add(path.read_bytes())
+    return lines
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
@@ -261,6 +310,17 @@ def test_a_second_run_leaves_at_once_with_its_own_code(
     assert value(server, database, "select count(*) from ops.pipeline_runs") == runs
 
 
+def test_of_two_runs_at_once_one_works_and_one_leaves(
+    server: PostgresServer, project: Project, youtrack: Server, database: str
+) -> None:
+    environment = {**server.environment(database), **source_environment(youtrack)}
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(project.run, "load", environment=environment) for _ in range(2)]
+    assert sorted(run.result().returncode for run in runs) == [0, 75]
+    assert value(server, database, "select count(*) from ops.pipeline_runs") == 1
+    assert value(server, database, LAST_RUN.format("status")) == "OK"
+
+
 def test_a_database_that_is_down_is_named(project: Project, youtrack: Server) -> None:
     environment = {"PGHOST": "127.0.0.1", "PGPORT": "9", **source_environment(youtrack)}
     completed = project.run("run", environment=environment)
@@ -284,12 +344,12 @@ def test_a_refused_password_is_named_and_not_shown(
     assert "wr0ng-Pa55word" not in completed.stdout + completed.stderr
 
 
-def require_password(server: PostgresServer, role: str, password: str) -> None:
+def require_password(server: PostgresServer, role: str, password: str, *, rights: str = "") -> None:
     """Make the test server ask this role, and no other, for a password."""
     connection = server.connect()
     with connection.cursor() as cursor:
         cursor.execute(f"drop role if exists {role}")
-        cursor.execute(f"create role {role} login password '{password}'")
+        cursor.execute(f"create role {role} login {rights} password '{password}'")
         cursor.execute("show hba_file")
         hba = Path(cursor.fetchone()[0])
         rules = hba.read_text()

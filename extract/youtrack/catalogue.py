@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from extract.errors import ConfigurationError, YouTrackError
 from extract.youtrack.client import BadRequestError, ForbiddenError, NotFoundError
+from extract.youtrack.paging import SHORTEST_CAP
 from extract.youtrack.rows import Entity, without_names
 from extract.youtrack.search import Within
 from extract.youtrack.selection import (
@@ -34,9 +35,8 @@ USERS_A_PAGE = 1000
 BOARDS_A_PAGE = 100
 SPRINTS_A_PAGE = 500
 
-# lengths at which lists were seen to be cut (youtrack-api.md §1.1), and the least one
-CAPS = frozenset({20, 42, 50, 100, 200, 500, 1000, 2000, 3500})
-SHORTEST_CAP = 20
+# lengths at which lists are likely to be cut (youtrack-api.md §1.1)
+CAPS = frozenset({SHORTEST_CAP, 42, 50, 100, 200, 500, 1000, 2000, 3500})
 
 Tables = dict[str, list[pa.Table]]
 

@@ -49,6 +49,12 @@ QUERY_SLACK = 30 * HOUR
 # how often a place in a list is looked for again before the list counts as unreadable
 MOST_RESTARTS = 20
 
+# the kind of list that issues come in
+ISSUES = "issues"
+
+# the least number of rows at which a list was seen to be cut (youtrack-api.md §1.1)
+SHORTEST_CAP = 20
+
 Pages = Iterator[list[Entity]]
 Split = Callable[[Pages], None]
 
@@ -69,11 +75,15 @@ class PageLengths:
 
     A page shorter than the longest was not cut. One just as long may have been: it counts as the
     end if an earlier run found a list of that length to be complete, and never saw one cut there.
+
+    Issues that changed and do not come are missed by nobody. For them, what earlier runs saw says
+    little: the server may have been given a cap since.
     """
 
     def __init__(self, earlier: Mapping[str, Mapping[str, int]] | None = None) -> None:
         self._earlier = dict((earlier or {}).get("complete", {}))
-        self._longest = dict((earlier or {}).get("longest", {}))
+        self._longest_before = dict((earlier or {}).get("longest", {}))
+        self._longest: dict[str, int] = {}
         self._complete: dict[str, int] = {}
         self._cut: set[tuple[str, int]] = set()
         self._learning = threading.Lock()
@@ -101,12 +111,18 @@ class PageLengths:
         """Whether a page of this length must have been the last one."""
         if self.is_cut(kind, length):
             return False
-        return length < self._longest.get(kind, 0) or length == self._earlier.get(kind)
+        if length < self._longest.get(kind, 0) or length == self._earlier.get(kind):
+            return True
+        is_believable = kind != ISSUES or length < SHORTEST_CAP
+        return is_believable and length < self._longest_before.get(kind, 0)
 
     def as_dict(self) -> dict[str, dict[str, int]]:
         complete = {**self._earlier, **self._complete}
         return {
-            "longest": dict(self._longest),
+            "longest": {
+                kind: max(self._longest.get(kind, 0), self._longest_before.get(kind, 0))
+                for kind in self._longest.keys() | self._longest_before.keys()
+            },
             "complete": {kind: n for kind, n in complete.items() if (kind, n) not in self._cut},
         }
 
@@ -177,7 +193,7 @@ class IssueWindow:
     top: int
     # how the answer is checked: answers.issues or answers.census
     check: Callable[[Any], list[Entity]] = field(repr=False)
-    kind: str = "issues"
+    kind: str = ISSUES
 
     def at(self, issue: Entity) -> int:
         return issue[self.attribute]
