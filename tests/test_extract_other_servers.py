@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import PostgresServer
+from conftest import PostgresServer, fresh_database
 from extracting import IMPATIENT, Extraction, extraction, simulated
 from flask import request
 from test_extract_guards import assert_complete
@@ -435,6 +435,48 @@ def test_who_left_a_sprint_is_asked_by_the_present_name_of_the_project(
     members = {issue["id"] for issue in row}
     assert stays.id in members
     assert leaves.id not in members
+
+
+def test_a_project_that_is_no_longer_readable_is_told(empty: Extraction, youtrack: Server) -> None:
+    empty.load()
+    project = youtrack.tracker.projects[1]
+    youtrack.tracker.hide_project(project)
+    assert any(project.short_name in warning for warning in empty.load(sweep=False).warnings)
+    with pytest.raises(YouTrackError, match=f"{project.short_name}.*--accept-missing"):
+        empty.load(sweep=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_issues_that_move_while_they_are_read_are_read_once(
+    server: PostgresServer, empty: Extraction, youtrack: Server, tmp_path: Path, seed: int
+) -> None:
+    company, draw = youtrack.tracker, random.Random(seed)
+    inside = tuple(project.short_name for project in company.projects[:2])
+    empty.load(projects=inside[:1])
+    company.advance(by=86_400_000)
+
+    def move() -> None:
+        company.advance(by=700)
+        for issue in draw.sample(company.issues_by_created(), 5):
+            company.move_issue(issue, draw.choice(company.projects))
+
+    moving = youtrack.fault("call", r"/(issues|activitiesPage)$", change=move, first=2, count=25)
+    empty.load(projects=inside)
+    assert moving.hits
+    moving.count = 0
+    empty.load(projects=inside)
+    rows = dict(empty.rows("select id, id_readable from raw.issues"))
+    visible = [
+        issue for issue in company.issues_by_created() if issue.project in company.projects[:2]
+    ]
+    assert {issue.id: issue.id_readable for issue in visible}.items() <= rows.items()
+    for name in fresh_database(server):
+        clean = extraction(server, name, youtrack, tmp_path / "clean")
+        clean.load(projects=inside)
+        wanted, found = clean.raw(), empty.raw()
+        clean.connection.close()
+    for table in ("issues", "activities"):
+        assert wanted[table].items() <= found[table].items()
 
 
 # --- what changes between two runs

@@ -48,6 +48,7 @@ def read_projects(work: Work, names: tuple[str, ...] | None) -> tuple[Scope, Tab
     """
     projects = work.reader.listing("projects", "admin/projects", PROJECT_FIELDS, PROJECTS_A_PAGE)
     scope = _scope(work, projects, names)
+    _check_projects(work, projects)
     wanted = [project for project in projects if project["id"] in scope.short_names]
     fields = list(_custom_fields(work, wanted))
     _check_fields(work, wanted, fields, is_named=names is not None)
@@ -76,6 +77,18 @@ def _scope(work: Work, projects: list[Entity], names: tuple[str, ...] | None) ->
     wanted = {by_name[name.casefold()]["id"]: by_name[name.casefold()] for name in names}
     short_names = {project["id"]: project["shortName"] for project in wanted.values()}
     return Scope(sorted(short_names), short_names, Within(short_names))
+
+
+def _check_projects(work: Work, projects: list[Entity]) -> None:
+    """A project that is gone is told at once; that its issues are gone, a sweep finds."""
+    there = {project["id"] for project in projects}
+    lost = [each for each in work.journal.state.projects or () if each not in there]
+    if lost:
+        names = work.journal.projects_with_fields()
+        work.findings.warn(
+            f"{len(lost)} project(s) deleted or no longer readable by the token's account: "
+            f"{', '.join(sorted(names.get(each, each) for each in lost))}"
+        )
 
 
 def _all_by_name(work: Work, short_names: dict[str, str]) -> Within:

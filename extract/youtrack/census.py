@@ -85,7 +85,7 @@ def sweep(work: Work, found: Look, scope: Scope) -> None:
     if work.accept_missing:
         work.counts["accepted_missing"] = len(found.gone)
     else:
-        _check(found, scope)
+        _check(found, {**work.journal.projects_with_fields(), **scope.short_names})
     work.packages.load({"issue_census": _rows(work, found)})
     _write_down(work, len(found.seen))
 
@@ -152,15 +152,18 @@ def _differs(known: Known | None, seen: Seen) -> bool:
     )
 
 
-def _check(found: Look, scope: Scope) -> None:
-    """Stop before marking when the answer looks like a loss of rights."""
+def _check(found: Look, names: Mapping[str, str]) -> None:
+    """Stop before marking when the answer looks like a loss of rights.
+
+    `names`: the short names of the projects.
+    """
     advice = (
         "give the token's account back its right to read them, or run once with --accept-missing "
         "if they were deleted"
     )
     before = Counter(each.project_id for each in found.known.values() if not each.missed_sweeps)
     now = Counter(each.project_id for each in found.seen.values())
-    empty = sorted(scope.short_names.get(each, each) for each in before if not now[each])
+    empty = sorted(names.get(each, each) for each in before if not now[each])
     if empty:
         raise YouTrackError(f"no issue of {', '.join(empty)} comes back any more: {advice}")
     newly = sum(not found.known[key].missed_sweeps for key in found.gone)

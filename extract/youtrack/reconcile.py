@@ -44,22 +44,21 @@ def reconcile(work: Work, scope: Scope, *, is_full: bool) -> Look | None:
         if is_full:
             census.take_as_sweep(work, scope)
         return None
-    found = census.look(work, scope)
-    _check_shown(work, query, end, found)
+    found = _look(work, scope, query, end)
     state.difference = counted - work.journal.created_between(0, end, scope.projects)
     return found
 
 
-def _check_shown(work: Work, query: str, end: int, found: Look) -> None:
-    """YouTrack's count and YouTrack's list, side by side."""
-    shown = sum(each.created < end for each in found.seen.values())
-    counted: int | None = None
+def _look(work: Work, scope: Scope, query: str, end: int) -> Look:
+    """YouTrack's list beside YouTrack's count; an issue may come into scope between the two."""
     for attempt in range(LOOKS_AT_A_DIFFERENCE):
         if attempt:
             time.sleep(SECONDS_BETWEEN_LOOKS)
+        found = census.look(work, scope)
+        shown = sum(each.created < end for each in found.seen.values())
         counted = work.reader.count(query)
         if counted is None or counted - shown <= work.journal.state.surplus:
-            return
+            return found
     message = (
         f"YouTrack counts {counted} issues but shows {shown}: its answers are cut, or its search "
         "index is not up to date"
@@ -68,8 +67,9 @@ def _check_shown(work: Work, query: str, end: int, found: Look) -> None:
         raise YouTrackError(
             f"{message}. Run again later; if it stays so, run once with --accept-missing"
         )
-    work.journal.state.surplus = (counted or 0) - shown
+    work.journal.state.surplus = counted - shown
     work.findings.warn(message)
+    return found
 
 
 def _quiet_moment(work: Work, scope: Scope) -> int:
