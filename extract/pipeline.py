@@ -131,7 +131,7 @@ def _load(
     tables |= catalogue.read_work_time(work)
     work.progress("catalogue", sum(len(pages) for pages in tables.values()), None)
     kind = _read_past(work, scope)
-    catch_up(work, scope, tables)
+    catch_up(work, scope, tables, has_read_past=kind != "incremental")
     found = reconcile(work, scope, is_full=kind == "full")
     # last, because who is gone from a sprint is asked by readable ids, which moves change
     work.packages.load(catalogue.read_boards(work))

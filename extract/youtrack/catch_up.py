@@ -55,14 +55,20 @@ class _Round:
                 self.moved.add(target["id"])
 
 
-def catch_up(work: Work, scope: Scope, also: dict[str, Iterable[pa.Table]]) -> None:
+def catch_up(
+    work: Work, scope: Scope, also: dict[str, Iterable[pa.Table]], *, has_read_past: bool
+) -> None:
     """Read everything that changed since the state's `read_until`; `also` goes along.
+
+    `has_read_past`: this run has read a past, window by window. Of an issue that came into scope
+    meanwhile, raw may have the change that says so and nothing before it: it is read again.
 
     Raises YouTrackError when an answer lacks rows that it must hold.
     """
     issues_since, changes_since = _begin(work, scope)
     arrivals = Arrivals(work, also)
-    for current, is_last in _rounds(work, scope, changes_since, arrivals):
+    rounds = _rounds(work, scope, changes_since, arrivals, doubts_moves=has_read_past)
+    for current, is_last in rounds:
         arrivals.read.clear()
         arrivals.without_history |= current.moved
         if is_last:
@@ -107,15 +113,20 @@ def _since(work: Work) -> tuple[int, int]:
 
 
 def _rounds(
-    work: Work, scope: Scope, since: int, arrivals: Arrivals
+    work: Work, scope: Scope, since: int, arrivals: Arrivals, *, doubts_moves: bool
 ) -> Iterator[tuple[_Round, bool]]:
     """The feed's new changes in rounds of bounded size; the last round comes even if empty."""
     known = work.journal.activities_since(since, scope.projects)
     came_again = not known
     current = _Round()
     for page in work.reader.changes(scope.within, since, FOREVER):
-        new = [activity for activity in page if activity["id"] not in known]
-        came_again = came_again or len(new) < len(page)
+        came_again = came_again or any(activity["id"] in known for activity in page)
+        new = [
+            activity
+            for activity in page
+            if activity["id"] not in known
+            or (doubts_moves and activity["category"]["id"] == "ProjectCategory")
+        ]
         arrivals.with_history |= {
             activity["target"]["id"]
             for activity in page
