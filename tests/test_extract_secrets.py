@@ -12,6 +12,7 @@ from conftest import REPOSITORY, PostgresServer
 from extracting import Extraction, extraction, simulated
 
 from demo.server import Server
+from extract.youtrack.address import identity
 
 PASSWORD = "correct-horse-battery-staple"
 
@@ -93,8 +94,14 @@ def test_summaries_that_are_not_wanted_are_not_even_asked_for(
     assert not any("summary" in line for line in youtrack.requests)
 
 
-def test_plain_http_off_loopback_draws_a_warning(empty: Extraction, youtrack: Server) -> None:
+def test_plain_http_draws_a_warning_only_off_loopback(
+    empty: Extraction, youtrack: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert not any("plain http" in warning for warning in empty.load().warnings)
+    # a proxy on the way leads any name to the same server
+    monkeypatch.setenv("http_proxy", youtrack.url)
+    elsewhere = empty.load(url="http://youtrack.example", identity=identity(empty.source.url))
+    assert [w for w in elsewhere.warnings if "plain http" in w]
 
 
 def test_dlt_is_imported_without_its_telemetry_and_its_log() -> None:

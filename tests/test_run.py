@@ -24,6 +24,7 @@ MARTS = (
     "fct_sprint_issues",
     "agg_sprint_throughput",
     "fct_state_intervals",
+    "fct_lead_time_differences",
 )
 
 
@@ -66,6 +67,50 @@ def test_a_good_run_is_recorded_and_published(
     assert value(server, database, "select status from marts.pipeline_status") == "OK"
     assert value(server, database, "select count(*) from marts.fct_issues") == 400
     assert value(server, database, "select to_regnamespace('marts_next') is null")
+
+
+def test_nobody_is_named_anywhere_in_the_database(
+    server: PostgresServer, youtrack: Server, published: tuple[str, dict[str, str]]
+) -> None:
+    connection = server.connect(published[0])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select table_schema, table_name from information_schema.tables "
+            "where table_schema not in ('pg_catalog', 'information_schema')"
+        )
+        tables = cursor.fetchall()
+        text = ""
+        for schema, table in tables:
+            cursor.execute(f'select string_agg(t::text, chr(10)) from {schema}."{table}" as t')
+            text += cursor.fetchone()[0] or ""
+    connection.close()
+    assert {"raw", "staging", "intermediate", "marts", "ops"} <= {schema for schema, _ in tables}
+    people = youtrack.tracker.users
+    assert any(person.login in text for person in people)
+    assert [p.full_name for p in people if p.full_name in text] == []
+    assert [p.email for p in people if p.email and p.email in text] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "found"),
+    [
+        ("--sweep", "kind = 'sweep' and not counts ? 'accepted_missing'"),
+        ("--accept-missing", "kind = 'sweep' and counts ? 'accepted_missing'"),
+    ],
+)
+def test_a_sweep_asked_for_on_the_command_line_is_recorded(
+    server: PostgresServer,
+    project: Project,
+    published: tuple[str, dict[str, str]],
+    option: str,
+    found: str,
+) -> None:
+    database, environment = published
+    last = f"select {found} from raw.extract_runs order by finished_at desc limit 1"
+    assert not value(server, database, last)
+    completed = project.run("load", option, environment=environment)
+    assert completed.returncode == 0, completed.stderr[-2000:]
+    assert value(server, database, last)
 
 
 def test_the_demo_runs_with_nothing_configured_and_says_so(
