@@ -107,10 +107,13 @@ def execute(options: RunOptions) -> int:
             return locked.exit_code
         except RunError as failure:
             code, error = failure.exit_code, str(failure)
+        except psycopg2.Error as failure:
+            console.keep(traceback.format_exc())
+            code = DatabaseError.exit_code
+            error = f"the database failed: {' '.join(str(failure).split())}"
         except Exception as failure:  # whatever happens, the record says so
             console.keep(traceback.format_exc())
-            code = DatabaseError.exit_code if isinstance(failure, psycopg2.Error) else 1
-            full = DiskError.of(failure, "the folder of the run")
+            code, full = 1, DiskError.of(failure, "the folder of the run")
             error = str(full or f"{type(failure).__name__}: {failure}")
         code, error, last_line = _end(console, session, options, result, started, code, error)
         if error:
