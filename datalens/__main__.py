@@ -12,7 +12,7 @@ import yaml
 from datalens.manifest import read_marts, refuse_stale
 from datalens.workbook import build
 from extract.errors import ConfigurationError, RunError
-from extract.settings import PROJECT_ROOT, load_environment
+from extract.settings import PROJECT_ROOT, dbt_target, load_environment
 from report.locales import read_locale
 
 HERE = Path(__file__).resolve().parent
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         load_environment()
-        manifest = PROJECT_ROOT / "target" / "manifest.json"
+        manifest = dbt_target() / "manifest.json"
         refuse_stale(manifest, PROJECT_ROOT)
         _write(options.output, render(manifest, read_locale(), read_connection()))
     except RunError as error:

@@ -17,7 +17,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 from extract.database import Database
 from extract.errors import ConfigurationError, DiskError, RunError, UsageError
 from extract.redaction import plain
-from extract.settings import PROJECT_ROOT
+from extract.settings import PROJECT_ROOT, dbt_target
 
 logger = logging.getLogger(__name__)
 
@@ -85,10 +85,12 @@ def check_vars(connection: Connection, given: dict[str, Any], *, role: str) -> N
 
     `role` is the run's own, which must not be the reader: it would become read-only.
     """
-    unknown = sorted(given.keys() - VARS.keys())
+    # an analyst's own models may have vars of their own
+    known = VARS.keys() | _project_vars().keys()
+    unknown = sorted(given.keys() - known)
     if unknown:
         raise ConfigurationError(
-            f"unknown vars: {', '.join(unknown)}. Known are: {', '.join(sorted(VARS))}"
+            f"unknown vars: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}"
         )
     for name, kind in VARS.items():
         value = definition(name, given, None)
@@ -129,13 +131,16 @@ def _check_var(name: str, kind: str, value: Any) -> None:
 
 def definition(name: str, given: dict[str, Any], default: Any) -> Any:
     """A dbt var as the models will see it: what was given, else `dbt_project.yml`, else default."""
-    if name in given:
-        return given[name]
+    return given[name] if name in given else _project_vars().get(name, default)
+
+
+def _project_vars() -> dict[str, Any]:
+    """The vars of `dbt_project.yml`."""
     try:
         project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(f"dbt_project.yml cannot be read: {error}") from None
-    return (project.get("vars") or {}).get(name, default)
+    return project.get("vars") or {}
 
 
 class Dbt:
@@ -187,7 +192,7 @@ class Dbt:
         if not outcome.success:
             said = counter.last_error or str(outcome.exception or "dbt gave no reason")
             raise BuildError(f"dbt docs generate: {_one_line(said)}")
-        return PROJECT_ROOT / "target" / "static_index.html"
+        return dbt_target() / "static_index.html"
 
     def _invoke(self, command: str, *, marts_schema: str, extra: tuple[str, ...]) -> list[Any]:
         # imported here: it costs two seconds that `status` and `psql` need not pay

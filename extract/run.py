@@ -320,11 +320,12 @@ def _record_end(session: Session, result: _Result, error: str | None) -> str | N
 
 
 def _tell_summary(session: Session) -> None:
-    try:
-        summary.show(session.connection, session.console.out, session.database)
-    except (psycopg2.Error, OSError, SystemExit) as error:
-        # a pipe that closes (`make run | head`) makes rich leave; the run is recorded by now
-        session.console.keep(f"the summary was not shown: {error}")
+    # a pipe that closes (`make run | head`) makes rich leave: nobody is there to be told
+    with suppress(OSError, SystemExit):
+        try:
+            summary.show(session.connection, session.console.out, session.database)
+        except psycopg2.Error as error:
+            session.console.warn(f"the summary could not be read: {error}")
 
 
 def _as_of(options: RunOptions, started_at: datetime) -> datetime:

@@ -26,6 +26,11 @@ DATABASE_IS_GIVEN_BY = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
 SECRETS = ("YOUTRACK_TOKEN", "PGPASSWORD", "RUN_ALERT_WEBHOOK_URL", "SENTRY_DSN")
 
 
+def dbt_target() -> Path:
+    """The folder that dbt writes to: the manifest, the lineage site."""
+    return PROJECT_ROOT / (os.environ.get("DBT_TARGET_PATH") or "target")
+
+
 class Settings(BaseSettings):
     """The checked settings of one run. Secrets are `SecretStr`, so that no repr shows them."""
 

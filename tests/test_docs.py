@@ -22,7 +22,8 @@ def test_the_site_is_one_file_that_is_served_on_loopback_until_ctrl_c(
         process = subprocess.Popen(
             [sys.executable, "-m", "extract", "docs"],
             cwd=project.root,
-            env=clean_environment(published[1]),
+            # as the files in deploy/ set it
+            env=clean_environment({**published[1], "DBT_TARGET_PATH": ".local/target"}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -31,7 +32,7 @@ def test_the_site_is_one_file_that_is_served_on_loopback_until_ctrl_c(
             said = [process.stdout.readline(), process.stdout.readline()]
             address = re.search(r"http://127\.0\.0\.1:\d+/", said[1])
             assert address, said[1] + process.stderr.read()
-            file = project.root / "target" / "static_index.html"
+            file = project.root / ".local" / "target" / "static_index.html"
             assert str(file) in said[0]
             assert requests.get(address[0], timeout=20).content == file.read_bytes()
             assert requests.get(address[0] + "manifest.json", timeout=20).status_code == 404
