@@ -69,7 +69,7 @@ def read_marts(manifest: Path, locale: str) -> dict[str, Mart]:
 def refuse_stale(manifest: Path, root: Path) -> None:
     """Raise ConfigurationError when a file of the dbt project is newer than the manifest."""
     if not manifest.is_file():
-        raise ConfigurationError(f"{manifest.relative_to(root)} is missing; {WRITE_IT}")
+        raise ConfigurationError(f"{manifest} is missing; {WRITE_IT}")
     written = manifest.stat().st_mtime
     newer = sorted(
         path.relative_to(root).as_posix()
@@ -79,7 +79,7 @@ def refuse_stale(manifest: Path, root: Path) -> None:
     )
     if newer:
         raise ConfigurationError(
-            f"{manifest.relative_to(root)} is older than {newer[0]}"
+            f"{manifest} is older than {newer[0]}"
             f"{f' and {len(newer) - 1} more' if newer[1:] else ''}; {WRITE_IT}"
         )
 

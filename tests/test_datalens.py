@@ -659,6 +659,7 @@ def test_a_file_that_cannot_be_written_is_named(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr("datalens.__main__.PROJECT_ROOT", manifest.parent.parent)
+    monkeypatch.setenv("DBT_TARGET_PATH", str(manifest.parent))
     for path in (tmp_path, tmp_path / "nowhere" / "workbook.json"):
         assert main(["--output", str(path)]) == 78
         said = capsys.readouterr().err
@@ -671,5 +672,14 @@ def test_an_unknown_locale_is_named(
 ) -> None:
     monkeypatch.setenv("LOCALE", "de")
     monkeypatch.setattr("datalens.__main__.PROJECT_ROOT", manifest.parent.parent)
+    monkeypatch.setenv("DBT_TARGET_PATH", str(manifest.parent))
     assert main([]) == 78
     assert "LOCALE is one of en, ru" in capsys.readouterr().err
+
+
+def test_a_manifest_outside_the_project_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path))
+    assert main([]) == 78
+    assert f"{tmp_path / 'manifest.json'} is missing" in capsys.readouterr().err
