@@ -1,5 +1,6 @@
 """Issues that go and come, projects that come into scope and leave it."""
 
+import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -12,7 +13,10 @@ from demo.server import Server
 from extract.errors import YouTrackError
 from extract.youtrack.census import Look, Seen
 from extract.youtrack.census import _check as check
+from extract.youtrack.census import _windows as windows
 from extract.youtrack.journal import Known
+from extract.youtrack.paging import BEGINNING, FOREVER
+from extract.youtrack.reader import IDS_A_PAGE
 
 
 @pytest.fixture
@@ -220,3 +224,26 @@ def test_an_issue_that_moves_into_scope_brings_its_history(
     assert clean.one("select count(*) from raw.activities where issue_id = %s", issue.id) == len(
         [each for each in issue.activities if each.kind.category.id != "SummaryCategory"]
     )
+
+
+@pytest.mark.parametrize("number", [0, 1, 994, 995, 996, 3980, 3981, 20_000])
+def test_a_sweep_reads_all_time_in_windows_of_whole_pages(number: int) -> None:
+    created = [1_700_000_000_000 + 60_000 * (each // 3) for each in range(number)]
+    found = list(windows(created))
+    starts, ends = zip(*found, strict=True)
+    assert (starts[0], ends[-1]) == (BEGINNING, FOREVER)
+    assert starts[1:] == ends[:-1]
+    assert all(start < end for start, end in found)
+    pages = [
+        math.ceil(sum(start <= each < end for each in created) / IDS_A_PAGE) for start, end in found
+    ]
+    assert len(found) <= 4
+    assert sum(pages) == math.ceil(number / 995)
+
+
+def test_a_sweep_of_issues_of_one_moment_or_of_1970_leaves_no_time_out() -> None:
+    for moment in (0, 1, BEGINNING, 1_700_000_000_000):
+        found = list(windows([moment] * 5000))
+        assert found[0][0] <= moment
+        assert found[-1][1] == FOREVER
+        assert all(first[1] == second[0] for first, second in zip(found, found[1:], strict=False))

@@ -7,8 +7,9 @@ the catch-up cannot: issues that became visible without a change, and changes th
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -18,7 +19,7 @@ from extract.errors import YouTrackError
 from extract.youtrack.arrivals import Arrivals
 from extract.youtrack.journal import Known
 from extract.youtrack.paging import BEGINNING, FOREVER
-from extract.youtrack.reader import ISSUES_BY_NAME
+from extract.youtrack.reader import IDS_A_PAGE, ISSUES_BY_NAME
 from extract.youtrack.rows import Entity
 from extract.youtrack.selection import ISSUE_CENSUS
 from extract.youtrack.work import Scope, Work
@@ -31,6 +32,9 @@ MOST_NEWLY_GONE_SHARE = 0.05
 HOURS_BETWEEN_SWEEPS = 20
 
 WINDOWS = 4
+# what a page surely brings that no other does: the rows at its end come again at the next one's
+# start, and those around a window's ends in both windows
+NEW_IDS_A_PAGE = IDS_A_PAGE - 5
 ROWS_A_PAGE = 10_000
 
 
@@ -70,8 +74,8 @@ def is_due(work: Work) -> bool:
 def look(work: Work, scope: Scope) -> Look:
     """Compare all ids with raw, and read again what differs. Marks nothing."""
     at = datetime.now(timezone.utc)
-    seen = _all_ids(work, scope)
-    found = Look(at, seen, work.journal.known_in(scope.projects))
+    known = work.journal.known_in(scope.projects)
+    found = Look(at, _all_ids(work, scope, known), known)
     _read_again(work, found)
     work.journal.state.away = found.gone
     return found
@@ -102,19 +106,11 @@ def _write_down(work: Work, seen: int) -> None:
     work.counts["swept"] = seen
 
 
-def _all_ids(work: Work, scope: Scope) -> dict[str, Seen]:
+def _all_ids(work: Work, scope: Scope, known: Mapping[str, Known]) -> dict[str, Seen]:
     """Every issue's id, read in parallel windows of `created`."""
-    reader = work.reader
-    first = reader.first_created(scope.within)
-    if first is None:
-        return {}
     lane = work.ahead.lane([])
-    now = max(work.journal.started_ms, first)
-    moments = [first + (now - first) * each // WINDOWS for each in range(WINDOWS)]
-    # when the oldest issue was created is one row's word, and our clock may be wrong
-    begin = min(first, BEGINNING)
-    for start, end in zip([begin, *moments[1:]], [*moments[1:], FOREVER], strict=True):
-        lane.add(reader.ids(scope.within, start, end, lane.add))
+    for start, end in _windows(sorted(each.created for each in known.values())):
+        lane.add(work.reader.ids(scope.within, start, end, lane.add))
     seen: dict[str, Seen] = {}
     for page in lane:
         for issue in page:
@@ -123,6 +119,13 @@ def _all_ids(work: Work, scope: Scope) -> dict[str, Seen]:
             )
         work.progress("census", len(seen), None)
     return seen
+
+
+def _windows(created: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """All time in a few windows, each of as many whole pages as raw knows issues for."""
+    pages = math.ceil(len(created) / NEW_IDS_A_PAGE / WINDOWS)
+    cuts = sorted(set(created[pages * NEW_IDS_A_PAGE :: pages * NEW_IDS_A_PAGE])) if pages else []
+    yield from zip([min([BEGINNING, *created[:1]]), *cuts], [*cuts, FOREVER], strict=True)
 
 
 def _read_again(work: Work, found: Look) -> None:
