@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from extracting import Extraction, extraction
 from psycopg2 import sql
 
 from demo.company import Company
@@ -89,6 +90,25 @@ def fresh_database(server: PostgresServer) -> Iterator[str]:
         yield name
         cursor.execute(sql.SQL("drop database if exists {} with (force)").format(identifier))
     connection.close()
+
+
+@pytest.fixture
+def empty(
+    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
+) -> Iterator[Extraction]:
+    """An empty database, to be loaded from the test's YouTrack."""
+    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
+    yield extractor
+    extractor.connection.close()
+
+
+@pytest.fixture
+def clean(server: PostgresServer, youtrack: Server, tmp_path: Path) -> Iterator[Extraction]:
+    """Another empty database, for the one clean load to compare with."""
+    for name in fresh_database(server):
+        extractor = extraction(server, name, youtrack, tmp_path / "clean")
+        yield extractor
+        extractor.connection.close()
 
 
 @dataclass(frozen=True)

@@ -26,21 +26,9 @@ def youtrack() -> Iterator[Server]:
 
 
 @pytest.fixture
-def loaded(
-    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
-) -> Iterator[Extraction]:
-    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
-    extractor.load()
-    yield extractor
-    extractor.connection.close()
-
-
-@pytest.fixture
-def clean(server: PostgresServer, youtrack: Server, tmp_path: Path) -> Iterator[Extraction]:
-    for name in fresh_database(server):
-        extractor = extraction(server, name, youtrack, tmp_path / "clean")
-        yield extractor
-        extractor.connection.close()
+def loaded(empty: Extraction) -> Extraction:
+    empty.load()
+    return empty
 
 
 def test_a_first_load_is_the_first_sweep(loaded: Extraction) -> None:

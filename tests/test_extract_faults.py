@@ -25,15 +25,6 @@ def youtrack() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def empty(
-    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
-) -> Iterator[Extraction]:
-    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
-    yield extractor
-    extractor.connection.close()
-
-
 @pytest.mark.parametrize(
     "fault",
     [

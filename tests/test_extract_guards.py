@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PostgresServer
-from extracting import Extraction, differences, extraction, simulated
+from extracting import Extraction, differences, simulated
 
 from demo.server import Server
 from extract.errors import ConfigurationError, DatabaseError, RunError, YouTrackError
@@ -17,15 +15,6 @@ from extract.errors import ConfigurationError, DatabaseError, RunError, YouTrack
 def youtrack() -> Iterator[Server]:
     with simulated(issues=150) as server:
         yield server
-
-
-@pytest.fixture
-def empty(
-    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
-) -> Iterator[Extraction]:
-    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
-    yield extractor
-    extractor.connection.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PostgresServer, fresh_database
+from conftest import PostgresServer
 from extracting import Extraction, differences, extraction, simulated, what_is_left
 
 from demo.server import Server
@@ -20,23 +20,10 @@ def youtrack() -> Iterator[Server]:
 
 
 @pytest.fixture
-def loaded(
-    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
-) -> Iterator[Extraction]:
+def loaded(empty: Extraction) -> Extraction:
     """A database after a first load."""
-    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
-    extractor.first = extractor.load()
-    yield extractor
-    extractor.connection.close()
-
-
-@pytest.fixture
-def clean(server: PostgresServer, youtrack: Server, tmp_path: Path) -> Iterator[Extraction]:
-    """An empty database, for the one clean load to compare with."""
-    for name in fresh_database(server):
-        extractor = extraction(server, name, youtrack, tmp_path / "clean")
-        yield extractor
-        extractor.connection.close()
+    empty.first = empty.load()
+    return empty
 
 
 def test_first_load_holds_everything_that_the_tracker_holds(

@@ -38,15 +38,6 @@ def youtrack() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def empty(
-    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
-) -> Iterator[Extraction]:
-    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
-    yield extractor
-    extractor.connection.close()
-
-
 def rewrite(youtrack: Server, path: str, change: Callable[[Any], Any], **options: Any) -> None:
     """Change every answer of a path."""
     youtrack.fault("rewrite", path, change=change, **{"count": None, **options})

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, PostgresServer
-from extracting import Extraction, extraction, simulated
+from conftest import REPOSITORY
+from extracting import Extraction, simulated
 
 from demo.server import Server
 from extract.youtrack.address import identity
@@ -24,13 +24,9 @@ def youtrack() -> Iterator[Server]:
 
 
 @pytest.fixture
-def empty(
-    server: PostgresServer, database: str, youtrack: Server, tmp_path: Path
-) -> Iterator[Extraction]:
-    extractor = extraction(server, database, youtrack, tmp_path / "dlt")
-    extractor.dsn = extractor.dsn.replace(":none@", f":{PASSWORD}@")
-    yield extractor
-    extractor.connection.close()
+def empty(empty: Extraction) -> Extraction:
+    empty.dsn = empty.dsn.replace(":none@", f":{PASSWORD}@")
+    return empty
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["succeeding", "failing"])
