@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from extract.errors import ConfigurationError, YouTrackError
+from extract.youtrack import search
 from extract.youtrack.client import BadRequestError, ForbiddenError, NotFoundError
 from extract.youtrack.paging import SHORTEST_CAP
 from extract.youtrack.rows import Entity, without_names
@@ -198,7 +199,7 @@ def _check_members(
     found = work.journal.state.found_members
     for sprint in suspects:
         if known.get(sprint["id"]) != {issue["id"] for issue in sprint["issues"]}:
-            query = f"Board {{{names[sprint['agile']['id']]}}}: {{{sprint['name']}}}"
+            query = search.of_sprint(names[sprint["agile"]["id"]], sprint["name"])
             with suppress(BadRequestError):
                 found[sprint["id"]] = work.reader.count(query) or 0
             break

@@ -107,6 +107,11 @@ def of_issues(readable_ids: Sequence[str]) -> str:
     return f"issue id: {', '.join(readable_ids)}"
 
 
+def of_sprint(board: str, sprint: str) -> str:
+    """A query for the issues of one sprint, by the names of both."""
+    return f"Board {{{board}}}: {{{sprint}}}"
+
+
 def _quoted(name: str) -> str:
     """Braces only where a name needs them: YouTrack rejects them around dates."""
     is_plain = name.replace("_", "").isalnum() and name.casefold() not in _KEYWORDS
