@@ -448,7 +448,7 @@ def test_a_run_that_was_killed_reads_nok(
     assert value(server, database, "select status from marts.pipeline_status") == "OK"
 
 
-def test_the_time_limit_ends_the_run_as_nok_and_leaves_no_session(
+def test_the_time_limit_ends_the_run_as_nok_and_leaves_nothing_running(
     server: PostgresServer, project: Project, youtrack: Server, database: str
 ) -> None:
     environment = {
@@ -456,10 +456,26 @@ def test_the_time_limit_ends_the_run_as_nok_and_leaves_no_session(
         **source_environment(youtrack),
         "RUN_TIMEOUT_MINUTES": "0.02",
     }
-    completed = project.run("run", environment=environment)
-    assert completed.returncode == 1
-    assert "RUN_TIMEOUT_MINUTES" in completed.stderr
+    with subprocess.Popen(
+        [sys.executable, "-m", "extract", "run"],
+        cwd=project.root,
+        env=clean_environment(environment),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        _, said = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "RUN_TIMEOUT_MINUTES" in said
     assert "RUN_TIMEOUT_MINUTES" in value(server, database, LAST_RUN.format("error"))
+    left = subprocess.run(
+        ["ps", "-s", str(process.pid), "-o", "stat=,args="],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # what is dead and only waits to be counted does not run
+    assert [line for line in left.stdout.splitlines() if not line.startswith("Z")] == []
     sessions = "select count(*) from pg_stat_activity where application_name like 'lead-time %'"
     assert value(server, database, sessions) == 0
 
