@@ -27,6 +27,19 @@ SAMPLES = REPOSITORY.parent / "shared" / "youtrack-samples"
 AWKWARD_NAME = "Отчёты по задачам и спринтам, всё важное/" * 4
 
 
+# The files that take longest, which begin first: at the end, one worker would do them alone.
+LONGEST = (
+    "test_run", "test_nights", "test_extract_other_servers", "test_extract_guards",
+    "test_extract_load", "test_extract_faults", "test_extract_census", "test_crash",
+    "test_again_is_safe", "test_upgrade", "test_doctor", "test_marts",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 # every setting of a run, so that no test sees the developer's own
 CLEANED = ("PG", "YOUTRACK_", "RUN_", "SENTRY_", "DBT_", "DATALENS_", "REPORT_", "LOCALE", "DEMO_")
 

@@ -34,10 +34,10 @@ def test_the_site_is_one_file_that_is_served_on_loopback_until_ctrl_c(
             assert address, said[1] + process.stderr.read()
             file = project.root / ".local" / "target" / "static_index.html"
             assert str(file) in said[0]
-            assert requests.get(address[0], timeout=20).content == file.read_bytes()
-            assert requests.get(address[0] + "manifest.json", timeout=20).status_code == 404
+            assert requests.get(address[0], timeout=120).content == file.read_bytes()
+            assert requests.get(address[0] + "manifest.json", timeout=120).status_code == 404
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=120) == 0
             assert "Traceback" not in process.stdout.read() + process.stderr.read()
         finally:
             process.kill()
