@@ -166,10 +166,11 @@ class Dbt:
         Raises BuildError when a model or a test of severity error failed; its message names the
         first of them, the report in `error.report` all.
         """
-        results = self._invoke(
+        results, warnings = self._invoke(
             "build", marts_schema="marts_next", extra=("--exclude-resource-type", "unit_test")
         )
         report = _report(results, connection)
+        report.warnings += warnings
         if report.errors:
             raise BuildError(_headline(report.errors), report)
         return report
@@ -194,7 +195,10 @@ class Dbt:
             raise BuildError(f"dbt docs generate: {_one_line(said)}")
         return dbt_target() / "static_index.html"
 
-    def _invoke(self, command: str, *, marts_schema: str, extra: tuple[str, ...]) -> list[Any]:
+    def _invoke(
+        self, command: str, *, marts_schema: str, extra: tuple[str, ...]
+    ) -> tuple[list[Any], list[str]]:
+        """The results of a dbt command, and what its macros warned of."""
         # imported here: it costs two seconds that `status` and `psql` need not pay
         from dbt.cli.main import dbtRunner
 
@@ -211,21 +215,24 @@ class Dbt:
                 raise full
             said = counter.last_error or str(outcome.exception or "dbt gave no result")
             raise BuildError(f"dbt {command}: {_one_line(said)}")
-        return outcome.result.results
+        return outcome.result.results, counter.warnings
 
 
 class _Counter:
-    """Turns dbt's events into progress, and keeps its last error for the message."""
+    """Turns dbt's events into progress; keeps its last error and what macros warned of."""
 
     def __init__(self, on_progress: Callable[[str, int, int | None], None]) -> None:
         self._on_progress = on_progress
         self.last_error = ""
+        self.warnings: list[str] = []
 
     def __call__(self, event: Any) -> None:
         name, message = event.info.name, event.info.msg
         if event.info.level == "error" and message:
             self.last_error = message
             logger.debug("dbt: %s", plain(message))
+        if name == "JinjaLogWarning":
+            self.warnings.append(_one_line(message))
         if name == "LogNodeNoOpResult" or not name.startswith(("LogModelResult", "LogTestResult")):
             return
         node = getattr(event.data, "node_info", None)

@@ -423,6 +423,31 @@ def test_a_role_that_may_not_create_schemas_is_told_what_to_ask_for(
     assert f'grant create on database "{database}" to "without_rights"' in completed.stderr
 
 
+def test_the_sql_for_the_administrator_is_printed_where_roles_may_not_be_created(
+    server: PostgresServer, project: Project, youtrack: Server, database: str
+) -> None:
+    connection = server.connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute("drop role if exists without_createrole")
+        cursor.execute("create role without_createrole login")
+        cursor.execute(f"grant create on database {database} to without_createrole")
+    environment = {
+        **server.environment(database),
+        **source_environment(youtrack),
+        "PGUSER": "without_createrole",
+    }
+    variables = FROZEN.replace("}", ", reader_role: reader_to_come}")
+    completed = project.run("run", "--vars", variables, environment=environment)
+    with connection.cursor() as cursor:
+        cursor.execute("drop owned by without_createrole")
+        cursor.execute("drop role without_createrole")
+    connection.close()
+    assert completed.returncode == 0, completed.stderr
+    (warning,) = (line for line in completed.stderr.splitlines() if "administrator" in line)
+    assert warning.startswith("warning: ")
+    assert 'create role "reader_to_come" login; alter role "reader_to_come" in database' in warning
+
+
 def test_a_run_that_was_killed_reads_nok(
     server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
 ) -> None:
