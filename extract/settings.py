@@ -93,7 +93,7 @@ def load_environment(env_file: Path = PROJECT_ROOT / ".env") -> list[str]:
     The values go into the process's environment because libpq reads its own names there.
     Returns warnings.
     """
-    if not env_file.is_file():
+    if not env_file.exists():
         return []
     try:
         load_dotenv(env_file, override=False, interpolate=False)

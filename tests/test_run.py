@@ -642,6 +642,16 @@ def test_other_schemas_of_an_existing_database_are_not_touched(
     assert value(server, database, in_public) == 0
 
 
+def test_env_file_that_is_a_folder_is_not_taken_for_nothing_configured(project: Project) -> None:
+    # docker makes such a folder where it is told to mount a file that is missing
+    folder = project.root / ".env"
+    folder.mkdir()
+    completed = project.run("run")
+    folder.rmdir()
+    assert completed.returncode == 78
+    assert ".env cannot be read as UTF-8 text" in completed.stderr
+
+
 def test_env_file_that_others_can_read_draws_a_warning(project: Project, youtrack: Server) -> None:
     env_file = project.root / ".env"
     env_file.write_text("PGHOST=127.0.0.1\nPGPORT='9' # quoted, with a comment\n")
