@@ -191,8 +191,7 @@ class Dbt:
         ]  # fmt: skip
         outcome = dbtRunner(callbacks=[counter]).invoke(arguments)
         if not outcome.success:
-            said = counter.last_error or str(outcome.exception or "dbt gave no reason")
-            raise BuildError(f"dbt docs generate: {_one_line(said)}")
+            raise _ended_early("docs generate", outcome.exception, counter.last_error)
         return dbt_target() / "static_index.html"
 
     def _invoke(
@@ -210,11 +209,7 @@ class Dbt:
         ]  # fmt: skip
         outcome = dbtRunner(callbacks=[counter]).invoke(arguments)
         if outcome.result is None or not hasattr(outcome.result, "results"):
-            full = outcome.exception and DiskError.of(outcome.exception, "dbt's folders")
-            if full:
-                raise full
-            said = counter.last_error or str(outcome.exception or "dbt gave no result")
-            raise BuildError(f"dbt {command}: {_one_line(said)}")
+            raise _ended_early(command, outcome.exception, counter.last_error)
         return outcome.result.results, counter.warnings
 
 
@@ -241,6 +236,16 @@ class _Counter:
             getattr(event.data, "index", 0),
             getattr(event.data, "total", None),
         )
+
+
+def _ended_early(command: str, exception: BaseException | None, last_error: str) -> RunError:
+    """Why dbt came to no result."""
+    if isinstance(exception, OSError):
+        # dbt's own word is the traceback
+        last_error = str(exception)
+    said = last_error or str(exception or "dbt gave no reason")
+    disk = exception and DiskError.of(exception, "dbt's folders")
+    return disk or BuildError(f"dbt {command}: {_one_line(said)}")
 
 
 def _report(results: list[Any], connection: Connection) -> BuildReport:

@@ -16,11 +16,12 @@ from rich.console import Console
 from extract import __version__, embedded
 from extract.build import check_vars, definition
 from extract.database import NONE, SCHEMAS, Database, find_database
-from extract.errors import ConfigurationError, DatabaseError, RunError
+from extract.errors import ConfigurationError, DatabaseError, DiskError, RunError
 from extract.redaction import Redactor, plain
 from extract.settings import (
     PROJECT_ROOT,
     SECRETS,
+    dbt_target,
     ignored_database_variables,
     load_environment,
     nothing_is_configured,
@@ -57,7 +58,7 @@ def show_health() -> int:
     console = Console(highlight=False, soft_wrap=True)
     redactor = Redactor()
     code = 0
-    for part in (_machine, _settings, _database, _youtrack):
+    for part in (_machine, _settings, _folders, _database, _youtrack):
         for finding in _told(part):
             redactor.add(*(os.environ.get(name) for name in SECRETS))
             mark, style = _MARKS[finding.level]
@@ -103,6 +104,18 @@ def _settings() -> Findings:
         yield Finding(OK, "nothing is configured: a run loads simulated data")
     else:
         yield Finding(OK, "the settings are complete")
+
+
+def _folders() -> Findings:
+    """What a run writes, where it may not: usually another user has made it."""
+    local = PROJECT_ROOT / ".local"
+    logs = PROJECT_ROOT / (os.environ.get("DBT_LOG_PATH") or "logs")
+    written = [local]
+    for folder in (local / "dbt", local / "dlt", dbt_target(), logs):
+        written += (folder, *folder.glob("*"))
+    there = (next(each for each in (path, *path.parents) if each.exists()) for path in written)
+    for refused in dict.fromkeys(each for each in there if not os.access(each, os.W_OK)):
+        yield Finding.of(DiskError(f"{refused} may not be written: give it to the user of the run"))
 
 
 def _database() -> Findings:

@@ -33,20 +33,27 @@ class DatabaseError(RunError):
 
 
 class DiskError(RunError):
-    """A folder that the run itself writes to has no space left."""
+    """A folder that the run itself writes to has no space left, or is not the run's to write."""
 
     exit_code = 1
 
     @classmethod
     def of(cls, error: BaseException, folder: str) -> DiskError | None:
-        """The error in words for the operator, if it is a full disk or a used-up quota."""
-        if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        """The error in words for the operator, if it is a full disk, a used-up quota or a right."""
+        if not isinstance(error, OSError):
             return None
         file = error.filename2 or error.filename
-        return cls(
-            f"the disk of {folder} is full ({error.strerror}{f': {file}' if file else ''}): make "
-            "room there and run again; the marts stay as they were"
-        )
+        reason = f"{error.strerror}{f': {file}' if file else ''}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return cls(
+                f"the disk of {folder} is full ({reason}): make room there and run again; the "
+                "marts stay as they were"
+            )
+        if file and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return cls(
+                f"{folder} may not be read or written ({reason}): give it to the user of the run"
+            )
+        return None
 
 
 class LockedError(RunError):

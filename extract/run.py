@@ -113,8 +113,8 @@ def execute(options: RunOptions) -> int:
             error = f"the database failed: {' '.join(str(failure).split())}"
         except Exception as failure:  # whatever happens, the record says so
             console.keep(traceback.format_exc())
-            code, full = 1, DiskError.of(failure, "the folder of the run")
-            error = str(full or f"{type(failure).__name__}: {failure}")
+            code, disk = 1, DiskError.of(failure, "the folder of the run")
+            error = str(disk or f"{type(failure).__name__}: {failure}")
         code, error, last_line = _end(console, session, options, result, started, code, error)
         if error:
             error_reports.report(console.redact(error))

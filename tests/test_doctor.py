@@ -104,6 +104,22 @@ def test_what_lacks_nothing_is_well(patient: Doctor, given: dict[str, str]) -> N
         assert re.search(line, said), (line, said)
 
 
+def test_what_another_user_has_made_is_named(
+    patient: Doctor, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles = patient.folder / ".local" / "dbt" / "profiles.yml"
+    profiles.parent.mkdir(parents=True)
+    profiles.touch()
+    refused = {profiles, patient.folder}  # the latter for lack of logs/
+    # the tests may run as root, who may everything
+    monkeypatch.setattr(doctor.os, "access", lambda path, _mode: Path(path) not in refused)
+    code, said = patient.says(given)
+    assert code == 1
+    found = [line for line in said.splitlines() if line.startswith("✗")]
+    assert [line.split()[1] for line in found] == [str(profiles), str(patient.folder)], said
+    assert all("give it to the user of the run" in line for line in found)
+
+
 SETTINGS = {
     "a wrong token": ({"YOUTRACK_TOKEN": "perm:wrong"}, 3, "refuses the token.*YOUTRACK_TOKEN"),
     "no token": ({"YOUTRACK_TOKEN": ""}, 78, "YOUTRACK_TOKEN is missing"),

@@ -1,16 +1,19 @@
 """The embedded PostgreSQL: any path, one server, no port, no surprise about versions."""
 
+import errno
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import psycopg2
 import pytest
 from conftest import AWKWARD_NAME
 
 from extract import embedded
+from extract.__main__ import main
 from extract.errors import DatabaseError
 
 
@@ -97,3 +100,14 @@ def test_the_server_does_not_inherit_the_token(data: Path) -> None:
     )
     pid = (data / "postmaster.pid").read_text().split()[0]
     assert b"must-not-leak" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_a_folder_that_another_user_has_made_is_named_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # the tests may run as root, who may everything
+    refusal = PermissionError(errno.EACCES, "Permission denied", "/somewhere/postgres.lock")
+    monkeypatch.setattr(embedded, "stop", Mock(side_effect=refusal))
+    assert main(["stop"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "(Permission denied: /somewhere/postgres.lock): give it to the user of the run" in said
