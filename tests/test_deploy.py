@@ -456,6 +456,7 @@ def test_github_gets_its_secrets_from_the_store_and_few_rights():
     report, site = uploads
     assert "repository.private" in report["if"] and "LEADTIME_REPORT" in report["if"]
     assert report["with"]["path"] == ".local/report.html"
+    assert report["with"]["include-hidden-files"]
     assert site["with"]["path"] == "site"
 
 
