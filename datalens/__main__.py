@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from report.locales import read_locale
 
 HERE = Path(__file__).resolve().parent
 WORKBOOK = HERE / "leadtime-workbook.json"
+
+# a name, or the number of an address; only those of IPv6 hold colons, two at least
+HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,8 +62,15 @@ def read_connection() -> dict[str, Any]:
     port = os.environ.get("DATALENS_DB_PORT") or "5432"
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigurationError(f"DATALENS_DB_PORT is a number from 1 to 65535, not {port!r}")
+    host = os.environ.get("DATALENS_DB_HOST") or "leadtime-db"
+    if not HOST.fullmatch(host):
+        # not shown: as a whole address it may hold a password
+        raise ConfigurationError(
+            "DATALENS_DB_HOST is a host's name or number alone, as leadtime-db: no scheme, user, "
+            "password or space; the port goes into DATALENS_DB_PORT"
+        )
     return {
-        "host": os.environ.get("DATALENS_DB_HOST") or "leadtime-db",
+        "host": host,
         "port": int(port),
         "username": os.environ.get("DATALENS_DB_USER") or "datalens_reader",
         "db_name": os.environ.get("DATALENS_DB_NAME") or os.environ.get("PGDATABASE") or "leadtime",

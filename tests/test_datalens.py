@@ -652,6 +652,22 @@ def test_a_port_that_is_none_is_named(port: str, monkeypatch: pytest.MonkeyPatch
         read_connection()
 
 
+@pytest.mark.parametrize("host", ["postgresql://me:hunter2@db/leadtime", "db:5432", "my db", "a@b"])
+def test_a_host_that_is_none_is_told_and_not_shown(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATALENS_DB_HOST", host)
+    with pytest.raises(ConfigurationError, match="DATALENS_DB_HOST .*DATALENS_DB_PORT") as raised:
+        read_connection()
+    assert host not in str(raised.value)
+
+
+@pytest.mark.parametrize("host", ["leadtime-db", "db_1.example.org", "10.0.0.7", "fd00::7", "::1"])
+def test_a_host_is_a_name_or_a_number(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATALENS_DB_HOST", host)
+    assert read_connection()["host"] == host
+
+
 def test_a_file_that_cannot_be_written_is_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
