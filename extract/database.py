@@ -195,6 +195,8 @@ def _explained(error: psycopg2.Error) -> DatabaseError:
     lowered = message.lower()
     if "password" in lowered or "authentication" in lowered:
         advice = "look at PGUSER and PGPASSWORD (or ~/.pgpass)"
+    elif "service" in lowered and os.environ.get("PGSERVICE"):
+        advice = "look at PGSERVICE and the service file (PGSERVICEFILE, else ~/.pg_service.conf)"
     elif NO_SPACE in message:
         advice = "the disk of the database is full: make room"
     elif "does not exist" in lowered:
