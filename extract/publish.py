@@ -188,8 +188,8 @@ def _refuse_strangers(cursor: psycopg2.extensions.cursor) -> None:
     if strangers:
         raise DatabaseError(
             f"the schema marts holds what no model makes and would be lost: "
-            f"{', '.join(strangers)}. Move it to a schema of its own (alter … set schema); the "
-            "marts stay as they were"
+            f"{', '.join(strangers)}. Move it to a schema of its own (alter … set schema), or drop "
+            "it where it is left of a model that is gone; the marts stay as they were"
         )
 
 
