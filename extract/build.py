@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,9 @@ def _check_var(name: str, kind: str, value: Any) -> None:
     elif kind == _TEXT:
         is_right, wanted = bool(str(value or "").strip()) and "$" not in str(value), "a text"
     else:
-        is_right = is_number and (value > 0 if kind == _POSITIVE else value >= 0)
+        is_right = (
+            is_number and isfinite(value) and (value > 0 if kind == _POSITIVE else value >= 0)
+        )
         wanted = "a number" + (" above 0" if kind == _POSITIVE else ", 0 or more")
     if not is_right:
         raise ConfigurationError(f"the var {name} is {wanted}, not {value!r}")
@@ -140,7 +143,10 @@ def _project_vars() -> dict[str, Any]:
         project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(f"dbt_project.yml cannot be read: {error}") from None
-    return project.get("vars") or {}
+    found = project.get("vars") or {} if isinstance(project, dict) else None
+    if not isinstance(found, dict):
+        raise ConfigurationError("dbt_project.yml: it, and vars in it, must be names with values")
+    return found
 
 
 class Dbt:

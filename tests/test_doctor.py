@@ -268,6 +268,24 @@ def test_a_reporting_time_zone_that_is_none_is_named(
     assert "✗ the var timezone is no time zone's name: Mars/North" in said
 
 
+@pytest.mark.parametrize(
+    ("definitions", "message"),
+    [
+        ("", "dbt_project.yml: it, and vars in it, must be names with values"),
+        ("vars: [timezone]", "dbt_project.yml: it, and vars in it, must be names with values"),
+        ("vars: {timezone: [UTC}", "dbt_project.yml cannot be read"),
+        ("vars: {run_max_age_hours: .inf}", "the var run_max_age_hours is a number above 0"),
+    ],
+)
+def test_definitions_that_mean_nothing_are_named(
+    patient: Doctor, given: dict[str, str], definitions: str, message: str
+) -> None:
+    (patient.folder / "dbt_project.yml").write_text(definitions)
+    code, said = patient.says(given)
+    assert code == 78
+    assert f"✗ {message}" in said
+
+
 @pytest.mark.parametrize(("free", "mark"), [(1, "!"), (3, "✓")])
 def test_a_disk_with_little_space_draws_a_warning(
     patient: Doctor, monkeypatch: pytest.MonkeyPatch, free: int, mark: str
