@@ -108,7 +108,9 @@ class Alarm:
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
+        # requests lets through OSError (a REQUESTS_CA_BUNDLE that is not there) and ValueError
+        # (a host that can be none: `hooks..example.com`)
+        except (OSError, ValueError) as error:
             # its text holds the address, which is a secret
             logger.warning(
                 "RUN_ALERT_WEBHOOK_URL did not answer (%s); the alarm is told by the next run",

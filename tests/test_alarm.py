@@ -92,10 +92,24 @@ def test_a_hook_that_fails_is_tried_again_by_the_next_run(
     assert len(nights(hook, tmp_path, redactor, "down")) == 1
 
 
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "http://127.0.0.1:9/secret-path",
+        "http://hooks..example.com/secret-path",
+        "https://127.0.0.1:9/secret-path",  # whose authorities are looked for first
+        "http://[secret-path",
+    ],
+)
 def test_a_hook_that_does_not_answer_raises_nothing_and_is_not_named_in_the_log(
-    tmp_path: Path, redactor: Redactor, caplog: pytest.LogCaptureFixture
+    hook: str,
+    tmp_path: Path,
+    redactor: Redactor,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Alarm("http://127.0.0.1:9/secret-path", tmp_path / "alarm.json", redactor).run_ended("down")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
+    Alarm(hook, tmp_path / "alarm.json", redactor).run_ended("down")
     assert "did not answer" in caplog.text
     assert "secret-path" not in caplog.text
 
