@@ -131,6 +131,11 @@ SETTINGS = {
     "no DSN": ({"SENTRY_DSN": "somewhere"}, 78, "SENTRY_DSN: it is no DSN"),
     "a database that is down": ({"PGHOST": "127.0.0.1", "PGPORT": "9"}, 4, "PGHOST and PGPORT"),
     "a database that is not there": ({"PGDATABASE": "nosuch"}, 4, "PGDATABASE"),
+    "authorities that are not there": (
+        {"YOUTRACK_URL": "https://127.0.0.1:9", "REQUESTS_CA_BUNDLE": "/nowhere.pem"},
+        78,
+        "REQUESTS_CA_BUNDLE .*/nowhere.pem",
+    ),
     "a service that is not there": ({"PGSERVICE": "nosuch"}, 4, "look at PGSERVICE"),
 }
 

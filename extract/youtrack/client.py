@@ -24,7 +24,7 @@ from dlt.sources.helpers.requests import Client as DltClient
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from extract.errors import YouTrackError
+from extract.errors import ConfigurationError, YouTrackError
 from extract.youtrack.address import bases, normalise_url
 from extract.youtrack.throttle import Throttle
 
@@ -261,6 +261,10 @@ class Client:
             if any(isinstance(cause, ReadTimeoutError) for cause in error.args):
                 raise _SlowError from None
             raise _PassingError(_connection_fault(url, error)) from None
+        except OSError as error:
+            if "CA certificate" not in str(error):
+                raise
+            raise ConfigurationError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE: {error}") from None
         return response, content
 
 
