@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from extract import embedded
 from extract.errors import DatabaseError
@@ -175,8 +176,24 @@ def ensure_schemas(connection: Connection) -> None:
                 f'the role "{user}" may not create schemas in the database "{database}": ask its '
                 f'owner for: grant create on database "{database}" to "{user}"'
             )
+        refuse_strangers(cursor, user)
         for schema in sorted(missing - {"marts_next"}):
             cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+
+
+def refuse_strangers(cursor: Cursor, user: str) -> None:
+    """Raise DatabaseError where a schema of a run belongs to a role that `user` is no part of."""
+    cursor.execute(
+        "select nspname from pg_namespace where nspname = any(%s) "
+        "and not pg_has_role(nspowner, 'usage') order by nspname",
+        (list(SCHEMAS),),
+    )
+    strangers = [name for (name,) in cursor.fetchall()]
+    if strangers:
+        raise DatabaseError(
+            f"schemas of a run belong to another role: {', '.join(strangers)}. Run as that role, "
+            f'or have each changed, with its tables: alter schema … owner to "{user}"'
+        )
 
 
 def is_alive(connection: Connection) -> bool:

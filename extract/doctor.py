@@ -15,7 +15,7 @@ from rich.console import Console
 
 from extract import __version__, embedded
 from extract.build import check_vars, definition
-from extract.database import NONE, SCHEMAS, Database, find_database
+from extract.database import NONE, Database, find_database, refuse_strangers
 from extract.errors import ConfigurationError, DatabaseError, DiskError, RunError
 from extract.redaction import Redactor, plain
 from extract.settings import (
@@ -139,14 +139,12 @@ def _rights(connection: Connection, database: Database) -> Findings:
     version = connection.info.parameter_status("server_version")
     yield Finding(OK, f"PostgreSQL {version}, database {database.name}, role {database.user}")
     reader = definition("reader_role", {}, "datalens_reader")
-    may_create, may_create_roles, reader_exists, strangers = _row(
+    may_create, may_create_roles, reader_exists = _row(
         connection,
         "select has_database_privilege(current_database(), 'CREATE'), "
         "(select rolcreaterole or rolsuper from pg_roles where rolname = current_user), "
-        "exists (select from pg_roles where rolname = %s), "
-        "array(select nspname::text from pg_namespace where nspname = any(%s) "
-        "and not pg_has_role(nspowner, 'usage') order by nspname)",
-        (reader, list(SCHEMAS)),
+        "exists (select from pg_roles where rolname = %s)",
+        (reader,),
     )
     if not may_create:
         yield Finding.of(
@@ -155,13 +153,11 @@ def _rights(connection: Connection, database: Database) -> Findings:
                 f'"{database.user}"'
             )
         )
-    if strangers:
-        yield Finding.of(
-            DatabaseError(
-                f"schemas of a run belong to another role: {', '.join(strangers)}. Run as that "
-                f'role, or have each changed: alter schema … owner to "{database.user}"'
-            )
-        )
+    try:
+        with connection.cursor() as cursor:
+            refuse_strangers(cursor, database.user)
+    except DatabaseError as error:
+        yield Finding.of(error)
     if not reader_exists and not may_create_roles:
         yield Finding(WARNING, f'an administrator has to: create role "{reader}" login')
     elif reader_exists:

@@ -423,6 +423,30 @@ def test_a_role_that_may_not_create_schemas_is_told_what_to_ask_for(
     assert f'grant create on database "{database}" to "without_rights"' in completed.stderr
 
 
+def test_schemas_of_another_role_are_named_before_anything_is_written(
+    server: PostgresServer, project: Project, youtrack: Server, database: str
+) -> None:
+    connection = server.connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute("drop role if exists stranger")
+        cursor.execute("create role stranger login")
+        cursor.execute(f"grant create on database {database} to stranger")
+        cursor.execute("create schema ops")
+    environment = {
+        **server.environment(database),
+        **source_environment(youtrack),
+        "PGUSER": "stranger",
+    }
+    completed = project.run("run", environment=environment)
+    assert completed.returncode == 4
+    assert "belong to another role: ops. " in completed.stderr
+    assert value(server, database, "select to_regnamespace('raw') is null")
+    with connection.cursor() as cursor:
+        cursor.execute("drop owned by stranger")
+        cursor.execute("drop role stranger")
+    connection.close()
+
+
 def test_the_sql_for_the_administrator_is_printed_where_roles_may_not_be_created(
     server: PostgresServer, project: Project, youtrack: Server, database: str
 ) -> None:
