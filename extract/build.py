@@ -146,7 +146,9 @@ def _project_vars() -> dict[str, Any]:
     found = project.get("vars") or {} if isinstance(project, dict) else None
     if not isinstance(found, dict):
         raise ConfigurationError("dbt_project.yml: it, and vars in it, must be names with values")
-    return found
+    # dbt takes those under the project's own name before the others
+    own = found.get(project.get("name"))
+    return found | own if isinstance(own, dict) else found
 
 
 class Dbt:

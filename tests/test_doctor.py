@@ -279,6 +279,10 @@ def test_a_reporting_time_zone_that_is_none_is_named(
         ("", "dbt_project.yml: it, and vars in it, must be names with values"),
         ("vars: [timezone]", "dbt_project.yml: it, and vars in it, must be names with values"),
         ("vars: {timezone: [UTC}", "dbt_project.yml cannot be read"),
+        (
+            "{name: lead_time, vars: {timezone: UTC, lead_time: {timezone: Mars/North}}}",
+            "the var timezone is no time zone's name: Mars/North",
+        ),
         ("vars: {run_max_age_hours: .inf}", "the var run_max_age_hours is a number above 0"),
     ],
 )
