@@ -176,14 +176,23 @@ class RandomEdits:
         return f"{issue.id} to {target.short_name}"
 
     def _rename(self, issue: Issue) -> str:
-        """New names carry a number, so that none is ever taken."""
+        """What an administrator changes; new names carry a number, so that none is ever taken."""
         suffix = f" {self.rng.randint(2, 9999)}"
-        what = self.rng.choice(("state", "team", "field", "sprint", "user"))
-        attached = issue.project.roles.get("state" if what == "state" else "team")
+        whats = ("state", "team", "field", "sprint", "user", "board", "resolution")
+        what = self.rng.choice(whats)
+        attached = issue.project.roles.get("team" if what == "team" else "state")
         if what in ("state", "team") and attached is not None:
             element = self.rng.choice(attached.bundle.values)
             self.tracker.rename_element(element, element.name.split("  ")[0] + " " + suffix)
             return f"{what} {element.id}"
+        if what == "resolution" and attached is not None:
+            element = self.rng.choice(attached.bundle.values)
+            self.tracker.mark_resolved_state(element, not element.is_resolved)
+            return f"{what} {element.id}"
+        if what == "board" and self.tracker.boards:
+            board = self.rng.choice(self.tracker.boards)
+            self.tracker.rename_board(board, board.name.split("  ")[0] + " " + suffix)
+            return f"board {board.id}"
         sprints = [sprint for board in self.tracker.boards for sprint in board.sprints[-8:]]
         if what == "sprint" and sprints:
             sprint = self.rng.choice(sprints)

@@ -20,7 +20,7 @@ EXIT_CODES = """exit codes:
   0  fine                          4  the database
   1  a model or a test failed     75  another run holds the lock
   2  usage                        78  configuration
-  3  YouTrack
+  3  YouTrack                     130  stopped by Ctrl-C; 143 by SIGTERM
 
 Settings are read from the environment and from .env; see .env.example."""
 
