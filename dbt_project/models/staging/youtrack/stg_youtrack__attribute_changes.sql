@@ -341,6 +341,30 @@ walks as (
         where places.place <> all(walks.walked)
         order by
             coalesce(walks.from_keys[places.place] = walks.current_key, false) desc,
+            -- A detour that comes back goes before the change that leads away for good.
+            exists (
+                with recursive
+
+                reached as (
+
+                    select walks.to_keys[places.place] as key
+
+                    union
+
+                    select walks.to_keys[others.place]
+                    from reached
+                    inner join generate_subscripts(walks.from_keys, 1) as others (place)
+                        on walks.from_keys[others.place] = reached.key
+                    where
+                        others.place <> places.place
+                        and others.place <> all(walks.walked)
+
+                )
+
+                select 1
+                from reached
+                where reached.key = walks.current_key
+            ) desc,
             -- A change that leads to another one goes before the one that ends the chain.
             exists (
                 select 1
