@@ -108,7 +108,7 @@ def load(
             work = Work(
                 reader, ahead, warehouse, journal, findings, on_progress, as_of, accept_missing
             )
-            kind = _load(work, warehouse, source.projects, sweep=sweep)
+            kind = _load(work, warehouse, source.projects, summaries=source.summaries, sweep=sweep)
         return _report(work, kind)
     except psycopg2.Error as error:
         raise DatabaseError(f"the database failed: {' '.join(str(error).split())}") from None
@@ -117,7 +117,12 @@ def load(
 
 
 def _load(
-    work: Work, warehouse: Warehouse, projects: tuple[str, ...] | None, *, sweep: bool | None
+    work: Work,
+    warehouse: Warehouse,
+    projects: tuple[str, ...] | None,
+    *,
+    summaries: bool,
+    sweep: bool | None,
 ) -> str:
     """All steps of a load; returns its kind."""
     journal = work.journal
@@ -127,6 +132,8 @@ def _load(
         warehouse.create_tables()
     elif missing := journal.missing_columns():
         _add_columns(journal, warehouse, scope, missing)
+    if summaries != journal.state.summaries:
+        _heed_summaries(journal, scope, is_wanted=summaries)
     tables |= catalogue.read_users(work)
     tables |= catalogue.read_work_time(work)
     work.progress("catalogue", sum(len(pages) for pages in tables.values()), None)
@@ -153,12 +160,22 @@ def _add_columns(
     """
     state = journal.state
     if {"issues", "activities"} & missing.keys():
-        state.backfill = None
-        if state.projects is not None:
-            state.projects = []
+        state.read_past_again()
         # written before there are empty columns, which a run that is killed would leave as they are
         journal.write("window", scope.projects, (0, state.read_until or 0), {})
     warehouse.create_tables()
+
+
+def _heed_summaries(journal: Journal, scope: Scope, *, is_wanted: bool) -> None:
+    """Titles that are no longer wanted leave raw at once; those wanted again are read again."""
+    state = journal.state
+    state.summaries = is_wanted
+    if is_wanted:
+        state.read_past_again()
+    else:
+        journal.forget_summaries()
+    # written at once, so that a run that is killed is not taken for one before the change
+    journal.write("window", scope.projects, (0, state.read_until or 0), {})
 
 
 def _read_past(work: Work, scope: Scope) -> str:

@@ -90,6 +90,18 @@ def test_summaries_that_are_not_wanted_are_not_even_asked_for(
     assert not any("summary" in line for line in youtrack.requests)
 
 
+def test_summaries_leave_raw_when_they_are_no_longer_wanted_and_come_back(
+    empty: Extraction,
+) -> None:
+    empty.load()
+    before = empty.rows("select id, summary from raw.issues order by id")
+    empty.load(summaries=False)
+    assert empty.rows("select distinct summary from raw.issues") == [(None,)]
+    empty.load(summaries=True)
+    assert empty.rows("select id, summary from raw.issues order by id") == before
+    assert empty.load().kind == "incremental"
+
+
 def test_plain_http_draws_a_warning_only_off_loopback(
     empty: Extraction, youtrack: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,8 @@ class State:
     # from when on issues and changes are read by a catch-up that has not come to its end yet
     catch_up: tuple[int, int] | None = None
     swept_at: str | None = None
+    # whether raw holds the titles of issues
+    summaries: bool = True
     # YouTrack's count of issues less raw's, and the issues that the last look did not find: known
     # to be away, though no sweep has missed them yet
     difference: int = 0
@@ -55,6 +57,12 @@ class State:
     # how many issues the search finds in sprints whose list of members may have been cut
     found_members: dict[str, int] = field(default_factory=dict)
     page_lengths: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def read_past_again(self) -> None:
+        """Issues and changes of all projects are to be read from the beginning."""
+        self.backfill = None
+        if self.projects is not None:
+            self.projects = []
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> State:
@@ -197,6 +205,11 @@ class Journal:
                 except psycopg2.errors.UniqueViolation:
                     cursor.execute(duplicates)
                     cursor.execute(statement)
+
+    def forget_summaries(self) -> None:
+        """Take the titles of all issues out of raw."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("update raw.issues set summary = null where summary is not null")
 
     def take_census(self, swept_at: datetime, projects: list[str] | None) -> int:
         """Write down that all issues of these projects were seen; returns their number."""
