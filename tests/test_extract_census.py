@@ -158,6 +158,16 @@ def test_only_the_named_projects_are_read(clean: Extraction, youtrack: Server) -
     assert clean.one("select scope from raw.extract_runs limit 1") == [first.id]
 
 
+def test_the_fields_of_other_projects_are_read_for_issues_that_came_from_there(
+    clean: Extraction, youtrack: Server
+) -> None:
+    clean.load(projects=(youtrack.tracker.projects[0].short_name,))
+    with_fields = {project.id for project in youtrack.tracker.projects if project.fields}
+    assert set(clean.rows("select distinct project_id from raw.custom_fields")) == {
+        (project_id,) for project_id in with_fields
+    }
+
+
 def test_a_wider_scope_back_fills_and_a_narrower_one_is_only_recorded(
     server: PostgresServer, clean: Extraction, youtrack: Server, tmp_path: Path
 ) -> None:

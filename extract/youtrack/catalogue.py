@@ -51,7 +51,8 @@ def read_projects(work: Work, names: tuple[str, ...] | None) -> tuple[Scope, Tab
     scope = _scope(work, projects, names)
     _check_projects(work, projects)
     wanted = [project for project in projects if project["id"] in scope.short_names]
-    fields = list(_custom_fields(work, wanted))
+    # those of other projects too: an issue that came from there has a history in their values
+    fields = list(_custom_fields(work, projects, scope))
     _check_fields(work, wanted, fields, is_named=names is not None)
     tables = {"projects": [work.table(PROJECTS, projects)]}
     if fields:
@@ -103,11 +104,11 @@ def _all_by_name(work: Work, short_names: dict[str, str]) -> Within:
     return within
 
 
-def _custom_fields(work: Work, projects: list[Entity]) -> Iterator[Entity]:
-    """Every project's fields; a project that hides them inside itself is asked apart."""
+def _custom_fields(work: Work, projects: list[Entity], scope: Scope) -> Iterator[Entity]:
+    """Every project's fields; one in scope that hides them inside itself is asked apart."""
     for project in projects:
-        attached = project.get("customFields")
-        if not attached:
+        attached = project.get("customFields") or []
+        if not attached and project["id"] in scope.short_names:
             path = f"admin/projects/{project['id']}/customFields"
             try:
                 attached = work.reader.listing("fields", path, PROJECT_CUSTOM_FIELDS, 100)

@@ -41,6 +41,7 @@ custom_fields as (
 
     select distinct project_id
     from {{ ref('stg_youtrack__custom_fields') }}
+    where {{ in_scope('project_id') }}
 
 ),
 
@@ -136,7 +137,8 @@ moved_issue_projects as (
 ),
 
 -- A moved issue's history is that of the fields of every project that it has been in; of a project
--- whose fields the token may not read, any field that plays the role elsewhere is taken.
+-- out of scope, or whose fields the token may not read, any field that plays the role elsewhere is
+-- taken.
 moved_issue_roles as (
 
     select
