@@ -31,6 +31,8 @@ START_TIMEOUT_SECONDS = 120
 START_ATTEMPTS = 5
 # sun_path holds 108 bytes on Linux and 104 on macOS, a final NUL among them
 LONGEST_SOCKET_PATH = 103
+# PostgreSQL's starter hands its paths to a shell in double quotes, where these mean something
+SHELL_SIGNS = frozenset('"$`\\')
 
 
 def binaries() -> Path:
@@ -48,8 +50,9 @@ def start(data: Path) -> Path:
     """Start the server over `data` unless it runs; returns the folder of its socket.
 
     Creates the cluster at first use. Raises DatabaseError when the data belong to another major
-    version (nothing is written then) or the server does not start.
+    version or lie where no shell finds them (nothing is written then), or no server starts.
     """
+    _refuse_shell_signs(data, binaries())
     data.parent.mkdir(parents=True, exist_ok=True)
     with _exclusively(data):
         _refuse_other_version(data)
@@ -70,6 +73,15 @@ def stop(data: Path) -> bool:
             return False
         _execute("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(data))
         return True
+
+
+def _refuse_shell_signs(*paths: Path) -> None:
+    for path in paths:
+        if signs := SHELL_SIGNS & set(str(path)):
+            raise DatabaseError(
+                f"the embedded PostgreSQL cannot start from a path with {' '.join(sorted(signs))} "
+                f"in it ({path}): move the project, or name a server of your own in PGHOST"
+            )
 
 
 def _refuse_other_version(data: Path) -> None:

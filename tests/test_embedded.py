@@ -88,6 +88,14 @@ def test_data_of_another_major_version_are_refused_with_the_steps_to_take(data: 
     assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
 
 
+@pytest.mark.parametrize("sign", ["$HOME", "`ls`", '"', "\\"])
+def test_a_path_that_a_shell_would_change_is_refused_by_name(tmp_path: Path, sign: str) -> None:
+    data = tmp_path / f"costs {sign} 5" / "postgres"
+    with pytest.raises(DatabaseError, match="cannot start from a path .*PGHOST"):
+        embedded.start(data)
+    assert not data.parent.exists()
+
+
 def test_the_server_does_not_inherit_the_token(data: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from extract import embedded; "
