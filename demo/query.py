@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from demo.model import Bundle, Issue, Project, Sprint, UserBundle
+from demo.model import Bundle, Issue, Project, UserBundle
 from demo.tracker import Tracker
 
 VALUE = re.compile(
@@ -240,7 +240,7 @@ class Parser:
         if not boards:
             self.query.nothing = True
             return
-        sprints: list[Sprint] = [s for s in boards[0].sprints if s.name.casefold() in wanted]
+        sprints = [s for board in boards for s in board.sprints if s.name.casefold() in wanted]
         if not sprints:
             raise BadQueryError(f"The value isn't used for the Board {name} attribute.")
         held = {issue for sprint in sprints for issue in self.tracker.members(sprint)}

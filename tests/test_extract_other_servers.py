@@ -343,6 +343,21 @@ def test_long_lists_of_members_are_believed_when_the_search_agrees(
 ) -> None:
     crowd(youtrack, 30)
     assert empty.load().warnings == ()
+
+
+def test_boards_of_one_name_whose_sprints_share_one_draw_no_warning(
+    empty: Extraction, youtrack: Server
+) -> None:
+    company = youtrack.tracker
+    sprint = crowd(youtrack, 30)[0]
+    # as many as some server's longest list
+    for _ in range(100 - len(company.members(sprint))):
+        company.add_to_sprint(company.create_issue(sprint.board.projects[0], "Here"), sprint)
+    other = next(each for each in company.boards if each.is_explicit and sprint not in each.sprints)
+    company.add_to_sprint(company.create_issue(other.projects[0], "There"), other.sprints[0])
+    company.rename_sprint(other.sprints[0], sprint.name)
+    company.rename_board(other, sprint.board.name)
+    assert empty.load().warnings == ()
     youtrack.requests = []
     assert empty.load().warnings == ()
     assert sum("issuesGetter" in line for line in youtrack.requests) <= 2

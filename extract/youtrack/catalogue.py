@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -197,6 +198,9 @@ def _check_members(
     if longest < SHORTEST_CAP or (len(suspects) == 1 and longest not in CAPS):
         return
     names = {board["id"]: board.get("name") for board in boards}
+    times = Counter(names.values())
+    # of two boards with one name, a search by names finds both
+    suspects = [each for each in suspects if times[names[each["agile"]["id"]]] == 1]
     found = work.journal.state.found_members
     for sprint in suspects:
         if known.get(sprint["id"]) != {issue["id"] for issue in sprint["issues"]}:
