@@ -14,7 +14,7 @@ os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 from rich.console import Console  # noqa: E402
 
 from extract import __version__  # noqa: E402
-from extract.errors import DiskError, RunError  # noqa: E402
+from extract.errors import RunError, disk_faults_named  # noqa: E402
 
 EXIT_CODES = """exit codes:
   0  fine                          4  the database
@@ -32,22 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")
     try:
-        return options.command(options)
+        with disk_faults_named("the folder of the project"):
+            return options.command(options)
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return 130
     except RunError as error:
-        return _failed(error)
-    except OSError as error:
-        disk = DiskError.of(error, "the folder of the project")
-        if disk is None:
-            raise
-        return _failed(disk)
-
-
-def _failed(error: RunError) -> int:
-    Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
-    return error.exit_code
+        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
+        return error.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

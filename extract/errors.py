@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class RunError(Exception):
@@ -54,6 +56,15 @@ class DiskError(RunError):
                 f"{folder} may not be read or written ({reason}): give it to the user of the run"
             )
         return None
+
+
+@contextmanager
+def disk_faults_named(folder: str) -> Iterator[None]:
+    """Raise a DiskError in place of what the system says of the disk or of the rights to it."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError.of(error, folder) or error from None
 
 
 class LockedError(RunError):

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from extract.database import Database, open_database
-from extract.errors import ConfigurationError, DiskError, RunError
+from extract.errors import ConfigurationError, RunError, disk_faults_named
 from extract.settings import PROJECT_ROOT, load_environment, nothing_is_configured
 from report.browser import take_picture
 from report.data import ReportError
@@ -34,30 +34,22 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        load_environment()
-        is_demo = nothing_is_configured()
-        database = open_database(is_demo=is_demo)
-        if options.picture is None:
-            written = write_page(database, is_demo=is_demo, output=options.output)
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                page = Path(folder) / "report.html"
-                write_page(database, is_demo=is_demo, output=page)
-                written = take_picture(page, options.picture)
+        with disk_faults_named("the folder of the project"):
+            load_environment()
+            is_demo = nothing_is_configured()
+            database = open_database(is_demo=is_demo)
+            if options.picture is None:
+                written = write_page(database, is_demo=is_demo, output=options.output)
+            else:
+                with tempfile.TemporaryDirectory() as folder:
+                    page = Path(folder) / "report.html"
+                    write_page(database, is_demo=is_demo, output=page)
+                    written = take_picture(page, options.picture)
     except RunError as error:
-        return _failed(error)
-    except OSError as error:
-        disk = DiskError.of(error, "the folder of the project")
-        if disk is None:
-            raise
-        return _failed(disk)
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
     sys.stdout.write(f"{written}\n")
     return 0
-
-
-def _failed(error: RunError) -> int:
-    sys.stderr.write(f"error: {error}\n")
-    return error.exit_code
 
 
 def write_page(database: Database, *, is_demo: bool, output: Path = OUTPUT) -> Path:
