@@ -1,12 +1,12 @@
 """dbt over raw rows that a test has made, and the marts held against the reference."""
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import REPOSITORY, PostgresServer
 from extracting import extraction
 from histories import write_raw, write_seeds
@@ -34,29 +34,31 @@ class Warehouse:
         """Run a dbt command; an assertion fails with dbt's own words."""
         from dbt.cli.main import dbtRunner
 
-        os.environ.update(self._environment)
         words: list[str] = []
         runner = dbtRunner(
             callbacks=[lambda event: words.append(event.info.msg) if event.info.level == "error"
                        else None]
         )  # fmt: skip
-        outcome = runner.invoke(
-            [
-                *arguments,
-                "--project-dir",
-                str(REPOSITORY),
-                "--profiles-dir",
-                str(self._folder),
-                "--target-path",
-                str(self._folder / "target"),
-                "--log-path",
-                str(self._folder / "logs"),
-                "--log-level",
-                "none",
-                "--vars",
-                json.dumps(dict(variables or {}), default=str),
-            ]  # fmt: skip
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self._environment.items():
+                patch.setenv(name, value)
+            outcome = runner.invoke(
+                [
+                    *arguments,
+                    "--project-dir",
+                    str(REPOSITORY),
+                    "--profiles-dir",
+                    str(self._folder),
+                    "--target-path",
+                    str(self._folder / "target"),
+                    "--log-path",
+                    str(self._folder / "logs"),
+                    "--log-level",
+                    "none",
+                    "--vars",
+                    json.dumps(dict(variables or {}), default=str),
+                ]  # fmt: skip
+            )
         assert outcome.success, "\n".join(words[-30:]) or str(outcome.exception)
 
     def build_models(self, variables: Mapping[str, object], as_of: datetime) -> None:
