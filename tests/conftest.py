@@ -53,6 +53,16 @@ def _clean_environment() -> None:
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 
 
+@pytest.fixture(autouse=True)
+def _kept_environment() -> Iterator[None]:
+    """A test leaves the environment as it found it: a run in this process puts settings there."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @dataclass(frozen=True)
 class PostgresServer:
     """A PostgreSQL of this test session."""
