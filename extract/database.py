@@ -214,6 +214,11 @@ def _explained(error: psycopg2.Error) -> DatabaseError:
         advice = "look at PGUSER and PGPASSWORD (or ~/.pgpass)"
     elif "service" in lowered and os.environ.get("PGSERVICE"):
         advice = "look at PGSERVICE and the service file (PGSERVICEFILE, else ~/.pg_service.conf)"
+    elif "startup parameter" in lowered:
+        advice = (
+            "a connection pooler stands before PostgreSQL and refuses it: leave PGOPTIONS out, or "
+            "point PGHOST and PGPORT at PostgreSQL itself"
+        )
     elif NO_SPACE in message:
         advice = "the disk of the database is full: make room"
     elif "does not exist" in lowered:

@@ -18,6 +18,7 @@ from extract.build import check_vars, definition
 from extract.database import NONE, Database, find_database, refuse_strangers
 from extract.errors import ConfigurationError, DatabaseError, DiskError, RunError
 from extract.redaction import Redactor, plain
+from extract.server import faults_of
 from extract.settings import (
     PROJECT_ROOT,
     SECRETS,
@@ -127,6 +128,8 @@ def _database() -> Findings:
         return
     connection = database.connect()
     try:
+        for fault in faults_of(database, connection):
+            yield Finding.of(fault)
         yield from _rights(connection, database)
         yield from _last_run(connection)
         check_vars(connection, {}, role=database.user)
@@ -139,11 +142,14 @@ def _rights(connection: Connection, database: Database) -> Findings:
     version = connection.info.parameter_status("server_version")
     yield Finding(OK, f"PostgreSQL {version}, database {database.name}, role {database.user}")
     reader = definition("reader_role", {}, "datalens_reader")
-    may_create, may_create_roles, reader_exists = _row(
+    may_create, may_create_roles, reader_exists, may_connect, may_log_in = _row(
         connection,
         "select has_database_privilege(current_database(), 'CREATE'), "
         "(select rolcreaterole or rolsuper from pg_roles where rolname = current_user), "
-        "exists (select from pg_roles where rolname = %s)",
+        "reader.oid is not null, "
+        "has_database_privilege(reader.oid, current_database(), 'CONNECT'), "
+        "rolcanlogin and coalesce(rolvaliduntil > now(), true) "
+        "from (values (%s)) as wanted (name) left join pg_roles as reader on rolname = name",
         (reader,),
     )
     if not may_create:
@@ -160,8 +166,21 @@ def _rights(connection: Connection, database: Database) -> Findings:
         yield Finding.of(error)
     if not reader_exists and not may_create_roles:
         yield Finding(WARNING, f'an administrator has to: create role "{reader}" login')
+    elif reader_exists and not may_log_in:
+        yield Finding(
+            WARNING,
+            f"the reader's role {reader} may not log in. An administrator has to: "
+            f"alter role \"{reader}\" login valid until 'infinity'",
+        )
+    elif reader_exists and not may_connect:
+        yield Finding(
+            WARNING,
+            f"the reader's role {reader} may not connect to this database; a run grants it where "
+            f'it may, else its owner has to: grant connect on database "{database.name}" to '
+            f'"{reader}"',
+        )
     elif reader_exists:
-        yield Finding(OK, f"the reader's role {reader} exists")
+        yield Finding(OK, f"the reader's role {reader} exists and may connect")
 
 
 def _last_run(connection: Connection) -> Findings:

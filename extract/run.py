@@ -32,6 +32,7 @@ from extract.errors import (
 from extract.pipeline import LoadReport, Source, load
 from extract.record import RunRecord, holds_lock, take_lock
 from extract.redaction import Redactor
+from extract.server import fit_sessions, refuse_unfit
 from extract.session import Session
 from extract.settings import (
     PROJECT_ROOT,
@@ -157,8 +158,10 @@ def _session(
     os.environ["PGAPPNAME"] = f"lead-time {run_id}"
     database = open_database(is_demo=is_demo)
     console.redact.add(database.password)
+    fit_sessions()
     connection = database.connect()
     try:
+        refuse_unfit(database, connection)
         ensure_schemas(connection)
         take_lock(connection)
         record = RunRecord(database.connect(), run_id, as_of)

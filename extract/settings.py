@@ -7,6 +7,8 @@ seeds. The table in the README lists the same names.
 
 import os
 import stat
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -91,22 +93,44 @@ def load_environment(env_file: Path = PROJECT_ROOT / ".env") -> list[str]:
     """Fill the environment from `.env` where it is silent; a variable that is set wins.
 
     The values go into the process's environment because libpq reads its own names there.
-    Returns warnings.
+    Returns warnings. Raises ConfigurationError for a name in the file that is one of ours misspelt:
+    the setting that was meant would silently keep its default.
     """
+    # somebody else's environment, so a resemblance there may be chance
+    warnings = [f"{each}, and has no effect" for each in _misspelt(os.environ)]
     if not env_file.exists():
-        return []
+        return warnings
     try:
         load_dotenv(env_file, override=False, interpolate=False)
         with env_file.open(encoding="utf-8") as lines:
-            broken = [binding.original.line for binding in parse_stream(lines) if binding.error]
+            bindings = list(parse_stream(lines))
     except (OSError, UnicodeDecodeError):
         raise ConfigurationError(f"{env_file.name} cannot be read as UTF-8 text") from None
-    warnings = [f"{env_file.name}, line {line}: not NAME=value, ignored" for line in broken]
+    misspelt = _misspelt(binding.key for binding in bindings if binding.key)
+    if misspelt:
+        raise ConfigurationError(f"{env_file.name}: {'; '.join(misspelt)}. Mend or remove it")
+    broken = [binding.original.line for binding in bindings if binding.error]
+    warnings += [f"{env_file.name}, line {line}: not NAME=value, ignored" for line in broken]
     if stat.S_IMODE(env_file.stat().st_mode) & (stat.S_IRGRP | stat.S_IROTH):
         warnings.append(
             f"{env_file.name} can be read by other users of this machine: chmod 600 .env"
         )
     return warnings
+
+
+def _misspelt(names: Iterable[str]) -> list[str]:
+    """Of these names, those that look like a setting and are none, each with what may be meant."""
+    known = KNOWN_VARIABLES | {name.upper() for name in Settings.model_fields}
+    told = []
+    for name in names:
+        # proxies are read in either case, libpq's and our own names in capitals only
+        if name in known or name.lower().endswith("_proxy"):
+            continue
+        close = get_close_matches(name.upper(), known, n=1, cutoff=0.83)
+        if close or name.startswith("YOUTRACK_"):
+            meant = f"; {close[0]} is meant?" if close else ""
+            told.append(f"{name} is no setting{meant}")
+    return told
 
 
 def read_settings() -> Settings:
@@ -154,6 +178,32 @@ LIBPQ_VARIABLES = frozenset(
     {
         "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGPASSFILE", "PGSERVICEFILE",
         "PGSSLMODE", "PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT", "PGREQUIRESSL",
+    }
+)  # fmt: skip
+
+# What the project and its libraries read beside the fields of `Settings`; for finding misspellings.
+KNOWN_VARIABLES = frozenset(
+    {
+        *DATABASE_IS_GIVEN_BY, *LIBPQ_VARIABLES,
+        # libpq's others, on the same page
+        "PGAPPNAME", "PGCHANNELBINDING", "PGCLIENTENCODING", "PGCONNECT_TIMEOUT", "PGDATESTYLE",
+        "PGGEQO", "PGGSSDELEGATION", "PGGSSENCMODE", "PGGSSLIB", "PGKRBSRVNAME",
+        "PGLOADBALANCEHOSTS", "PGLOCALEDIR", "PGMAXPROTOCOLVERSION", "PGMINPROTOCOLVERSION",
+        "PGOPTIONS", "PGREQUIREAUTH", "PGREQUIREPEER", "PGSSLCERTMODE", "PGSSLCOMPRESSION",
+        "PGSSLCRL", "PGSSLCRLDIR", "PGSSLKEYLOGFILE", "PGSSLMAXPROTOCOLVERSION",
+        "PGSSLMINPROTOCOLVERSION", "PGSSLNEGOTIATION", "PGSSLSNI", "PGSYSCONFDIR",
+        "PGTARGETSESSIONATTRS", "PGTZ",
+        # of PostgreSQL's own programs
+        "PGCOLOR", "PGCOLORS", "PGDATA", "PGHOME", "PGLIB", "PGROOT",
+        # the page, the workbook, the demo, the files under deploy/
+        "LOCALE", "REPORT_DETAILS", "DEMO_ISSUES", "DATALENS_DB_HOST", "DATALENS_DB_PORT",
+        "DATALENS_DB_USER", "DATALENS_DB_NAME", "DATALENS_NETWORK", "LEADTIME_DB_PASSWORD",
+        "LEADTIME_DB_PORT", "DBT_TARGET_PATH", "DBT_LOG_PATH",
+        # requests
+        "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
+        "NO_PROXY",
+        # of systems and of Sentry's library, close to ours by chance
+        "LOGNAME", "RUN_ID", "SENTRY_ENVIRONMENT", "SENTRY_RELEASE",
     }
 )  # fmt: skip
 

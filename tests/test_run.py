@@ -676,6 +676,40 @@ def test_env_file_that_is_a_folder_is_not_taken_for_nothing_configured(project: 
     assert ".env cannot be read as UTF-8 text" in completed.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("PGHOTS=db.example", "PGHOTS is no setting; PGHOST is meant?"),
+        ("YOUTRACK_PROJECT=APP", "YOUTRACK_PROJECT is no setting; YOUTRACK_PROJECTS is meant?"),
+        ("export REPORT_DETAIL=true", "REPORT_DETAIL is no setting; REPORT_DETAILS is meant?"),
+        ("pgdatabase=metrics", "pgdatabase is no setting; PGDATABASE is meant?"),
+        ("YOUTRACK_API=https://db.example", "YOUTRACK_API is no setting."),
+    ],
+)
+def test_a_misspelt_setting_in_the_env_file_is_named_before_anything_is_read(
+    project: Project, youtrack: Server, line: str, told: str
+) -> None:
+    env_file = project.root / ".env"
+    others = "TZ=Europe/Moscow\nhttps_proxy=\nLC_ALL=C\nPGADMIN_PORT=1\nRUN_TIMEOUT_MINUTES=9\n"
+    env_file.write_text(others + line)
+    env_file.chmod(0o600)
+    asked = youtrack.stats.requests
+    try:
+        completed = project.run("run", environment=source_environment(youtrack))
+        doctor = project.run("doctor")
+        env_file.write_text(others)
+        # an environment that is not ours alone: told, no reason to stop
+        name, _, text = line.removeprefix("export ").partition("=")
+        ended = project.run("build", environment={name: text, "RUN_TIMEOUT_MINUTES": "never"})
+    finally:
+        env_file.unlink()
+    assert completed.returncode == doctor.returncode == 78
+    assert youtrack.stats.requests == asked
+    assert f".env: {told}" in completed.stderr
+    assert f".env: {told}" in doctor.stdout
+    assert f"warning: {told.removesuffix('.')}, and has no effect" in ended.stderr
+
+
 def test_env_file_that_others_can_read_draws_a_warning(project: Project, youtrack: Server) -> None:
     env_file = project.root / ".env"
     env_file.write_text("PGHOST=127.0.0.1\nPGPORT='9' # quoted, with a comment\n")

@@ -19,6 +19,21 @@
 
         {%- set missing_settings = [] -%}
         {%- if reader_exists(role) -%}
+            {%- set connecting = 'grant connect on database ' ~ quoted(target.dbname)
+                ~ ' to ' ~ quoted_role -%}
+            {%- if not reader_may('CONNECT', role) -%}
+                {%- do attempt(connecting) -%}
+            {%- endif -%}
+            {#- A grant without the right to grant is only a notice. -#}
+            {%- if not reader_may('CONNECT', role) -%}
+                {%- do missing_settings.append(connecting) -%}
+            {%- endif -%}
+            {%- if not reader_may('LOG IN', role) -%}
+                {%- do missing_settings.append(
+                    'alter role ' ~ quoted_role ~ " login valid until 'infinity'"
+                ) -%}
+            {%- endif -%}
+
             {%- set grants = ['grant select on all tables in schema ' ~ quoted_schema
                 ~ ' to ' ~ quoted_role] -%}
             {%- if schema != 'marts_next' -%}
@@ -45,7 +60,8 @@
             {%- do exceptions.warn(
                 'The role ' ~ quoted_role ~ ', with which DataLens reads the marts, does not exist '
                 ~ 'and may not be created. Ask an administrator of the database to run: create role '
-                ~ quoted_role ~ ' login; ' ~ reader_settings(role, all=true) | join('; ') ~ ';'
+                ~ quoted_role ~ ' login; ' ~ reader_settings(role, all=true) | join('; ')
+                ~ '; grant connect on database ' ~ quoted(target.dbname) ~ ' to ' ~ quoted_role ~ ';'
             ) -%}
         {%- endif -%}
     {%- endif -%}
@@ -55,6 +71,17 @@
 {% macro reader_exists(role) %}
     {%- set found = run_query(
         'select 1 from pg_roles where rolname = ' ~ text_literal(role)
+    ) -%}
+    {{ return(found.rows | length > 0) }}
+{% endmacro %}
+
+
+{#- Whether the role may use this database at all (`CONNECT`), or any (`LOG IN`). -#}
+{% macro reader_may(what, role) %}
+    {%- set found = run_query(
+        'select 1 from pg_roles where rolname = ' ~ text_literal(role) ~ ' and '
+        ~ ("rolcanlogin and coalesce(rolvaliduntil > now(), true)" if what == 'LOG IN'
+            else "has_database_privilege(oid, current_database(), 'CONNECT')")
     ) -%}
     {{ return(found.rows | length > 0) }}
 {% endmacro %}

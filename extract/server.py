@@ -1,0 +1,145 @@
+"""What a run needs of somebody's PostgreSQL, looked at before anything is read or written.
+
+A run asks `refuse_unfit` first of all; `make doctor` tells every line of `faults_of`. What a
+session may set for itself is no demand: `fit_sessions` sets it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+
+from extract.database import Database
+from extract.errors import DatabaseError
+
+# Lock and record of a run, the loader's and dbt's threads; seen at most in pg_stat_activity: 7
+SESSIONS_OF_A_RUN = 8
+
+# What a role or a database may have set to end long or quiet sessions. A run waits for its
+# tracker while its lock's session is quiet; how long it may take says RUN_TIMEOUT_MINUTES.
+_TIME_OUTS = (
+    "idle_session_timeout", "idle_in_transaction_session_timeout", "statement_timeout",
+    "lock_timeout", "transaction_timeout",
+)  # fmt: skip
+# those that this version has, in one round trip
+_SET = (
+    "select set_config(name, '0', false) from pg_settings where name = any(%(time_outs)s) "
+    "union all select set_config('search_path', %(path)s, false) where %(path)s <> ''"
+)
+_SEARCH_PATH = re.compile(r"\s*-c\s*search_path=(\S+)\s*")
+
+_connect = psycopg2.connect
+
+
+def fit_sessions() -> None:
+    """From now on each session that this process opens, dlt's and dbt's too, has no time-outs.
+
+    Neither of the two lets us set anything on a new connection, and libpq's `options`, in which
+    dlt sends its search path, are refused by poolers (PgBouncer before 1.20).
+    """
+    psycopg2.connect = _fit_session
+
+
+class _FitConnection(Connection):
+    """A session without time-outs, also after a `reset`, which dlt begins and mends with."""
+
+    search_path = ""
+
+    def reset(self) -> None:
+        super().reset()
+        self.fit()
+
+    def fit(self) -> None:
+        # outside a transaction: a rollback would take the settings back
+        was_autocommit, self.autocommit = self.autocommit, True
+        with self.cursor() as cursor:
+            cursor.execute(_SET, {"time_outs": list(_TIME_OUTS), "path": self.search_path})
+        self.autocommit = was_autocommit
+
+
+def _fit_session(*arguments: Any, **parameters: Any) -> Connection:
+    path = _SEARCH_PATH.fullmatch(parameters.get("options") or "")
+    if path:
+        del parameters["options"]
+    connection = _connect(*arguments, connection_factory=_FitConnection, **parameters)
+    connection.search_path = path[1] if path else ""
+    connection.fit()
+    return connection
+
+
+def refuse_unfit(database: Database, connection: Connection) -> None:
+    """Raise DatabaseError with the first thing that keeps a run from working in this database."""
+    for fault in faults_of(database, connection):
+        raise fault
+
+
+def faults_of(database: Database, connection: Connection) -> Iterator[DatabaseError]:
+    """Everything that keeps a run from working in this database, each with its mend."""
+    if _shares_sessions(database, connection):
+        # what a pooled session says of itself may be another's
+        yield DatabaseError(
+            "a connection pooler in transaction mode stands before PostgreSQL: a run's lock would "
+            "not hold. Point PGHOST and PGPORT at PostgreSQL itself, or at a pool in session mode"
+        )
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_encoding_to_char(encoding), current_setting('transaction_read_only') = 'on',"
+            " pg_is_in_recovery(), rolconnlimit, datconnlimit, rolsuper "
+            "from pg_database inner join pg_roles on rolname = current_user "
+            "where datname = current_database()"
+        )
+        encoding, is_read_only, is_standby, of_role, of_database, is_superuser = cursor.fetchone()
+    name, user = database.name.replace('"', '""'), database.user.replace('"', '""')
+    if encoding != "UTF8":
+        yield DatabaseError(
+            f'the encoding of the database "{database.name}" is {encoding} and must be UTF8. Make '
+            f"another and name it in PGDATABASE: create database \"{name}_utf8\" encoding 'UTF8' "
+            "locale 'C' template template0"
+        )
+    if is_standby:
+        yield DatabaseError(
+            "this PostgreSQL is a standby, which takes no writes: point PGHOST and PGPORT at the "
+            "primary"
+        )
+    elif is_read_only:
+        yield DatabaseError(
+            f'the sessions of the role "{database.user}" are read-only. Ask an administrator for: '
+            f'alter role "{user}" in database "{name}" set default_transaction_read_only = off'
+        )
+    # PostgreSQL holds superusers to neither limit
+    for statement, limit in (
+        (f'alter role "{user}" connection limit -1', of_role),
+        (f'alter database "{name}" connection limit -1', of_database),
+    ):
+        if 0 <= limit < SESSIONS_OF_A_RUN and not is_superuser:
+            yield DatabaseError(
+                f"a run needs {SESSIONS_OF_A_RUN} sessions, and {limit} are allowed. Ask an "
+                f"administrator for: {statement}"
+            )
+
+
+def _shares_sessions(database: Database, connection: Connection) -> bool:
+    """Whether a pooler hands one server process to two of our sessions, or changes it under one."""
+    other = database.connect()
+    try:
+        with connection.cursor() as ours, other.cursor() as theirs:
+            before = _process(ours)
+            try:
+                # keeps its process to itself until it is closed
+                theirs.execute("begin")
+            except psycopg2.OperationalError:
+                # what a pool of statements answers to a transaction
+                return True
+            return _process(theirs) == before or _process(ours) != before
+    finally:
+        other.close()
+
+
+def _process(cursor: Any) -> int:
+    cursor.execute("select pg_backend_pid()")
+    return cursor.fetchone()[0]
