@@ -26,8 +26,8 @@ NO_SPACE = "No space left on device"
 # How the marts say that a text is not known.
 NONE = "(none)"
 
-# The schemas that a run writes to. Nobody else's schema is touched.
-SCHEMAS = ("raw", "ops", "seeds", "staging", "intermediate", "marts", "marts_next")
+# The schemas that a run writes to (dlt merges by way of raw_staging). No other one is touched.
+SCHEMAS = ("raw", "raw_staging", "ops", "seeds", "staging", "intermediate", "marts", "marts_next")
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,9 @@ def _check_version(connection: Connection) -> None:
         raise DatabaseError(f"PostgreSQL {version} is too old: {OLDEST_VERSION} or newer is needed")
 
 
-def ensure_schemas(connection: Connection) -> None:
-    """Create the schemas that a run writes to; raise DatabaseError with the grant to ask for."""
+def refuse_without_rights(connection: Connection) -> None:
+    """Raise DatabaseError with the grant to ask for where a run may not make its schemas."""
     with connection.cursor() as cursor:
-        cursor.execute("select nspname from pg_namespace where nspname = any(%s)", (list(SCHEMAS),))
-        missing = set(SCHEMAS) - {name for (name,) in cursor.fetchall()}
         cursor.execute(
             "select current_user, current_database(), "
             "has_database_privilege(current_database(), 'CREATE')"
@@ -177,8 +175,17 @@ def ensure_schemas(connection: Connection) -> None:
                 f'owner for: grant create on database "{database}" to "{user}"'
             )
         refuse_strangers(cursor, user)
-        for schema in sorted(missing - {"marts_next"}):
-            cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+
+
+def ensure_schemas(connection: Connection) -> None:
+    """Create the schemas that a run writes to, but those that are made when they are needed."""
+    made_later = {"marts_next", "raw_staging"}
+    with connection.cursor() as cursor:
+        for schema in sorted(set(SCHEMAS) - made_later):
+            cursor.execute("select to_regnamespace(%s) is null", (schema,))
+            # asked first, as `if not exists` answers with a notice
+            if cursor.fetchone()[0]:
+                cursor.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
 
 
 def refuse_strangers(cursor: Cursor, user: str) -> None:

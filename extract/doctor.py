@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -17,6 +18,7 @@ from extract import __version__, embedded
 from extract.build import check_vars, definition
 from extract.database import NONE, Database, find_database, refuse_strangers
 from extract.errors import ConfigurationError, DatabaseError, DiskError, RunError
+from extract.ownership import refuse_strangers_tables
 from extract.redaction import Redactor, plain
 from extract.server import faults_of
 from extract.settings import (
@@ -159,11 +161,12 @@ def _rights(connection: Connection, database: Database) -> Findings:
                 f'"{database.user}"'
             )
         )
-    try:
-        with connection.cursor() as cursor:
-            refuse_strangers(cursor, database.user)
-    except DatabaseError as error:
-        yield Finding.of(error)
+    with connection.cursor() as cursor:
+        for refuse in (partial(refuse_strangers, user=database.user), refuse_strangers_tables):
+            try:
+                refuse(cursor)
+            except DatabaseError as error:
+                yield Finding.of(error)
     if not reader_exists and not may_create_roles:
         yield Finding(WARNING, f'an administrator has to: create role "{reader}" login')
     elif reader_exists and not may_log_in:

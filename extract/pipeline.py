@@ -31,6 +31,7 @@ from extract.youtrack.journal import Journal
 from extract.youtrack.paging import PageLengths
 from extract.youtrack.reader import Reader
 from extract.youtrack.reconcile import reconcile
+from extract.youtrack.selection import TABLES
 from extract.youtrack.warehouse import Warehouse
 from extract.youtrack.work import Scope, Work
 
@@ -63,6 +64,18 @@ class LoadReport:
     data_as_of: datetime | None
     # full, backfill, incremental or sweep
     kind: str
+
+
+def made_tables() -> list[tuple[str, str]]:
+    """The tables (schema, name) that loads and their runs make, the loader's own among them."""
+    names = [table.name for table in TABLES]
+    own = ["_dlt_loads", "_dlt_pipeline_state", "_dlt_version"]
+    return [
+        ("ops", "pipeline_runs"),
+        # the view that answers before there is any mart
+        ("marts", "pipeline_status"),
+        *((schema, name) for schema in ("raw", "raw_staging") for name in (*names, *own)),
+    ]
 
 
 def load(

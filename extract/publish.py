@@ -13,6 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.errors import DatabaseError
+from extract.ownership import record_published, refuse_strangers_tables
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +63,9 @@ def publish(connection: Connection, *, reader: str, run_id: str) -> None:
             cursor.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
             views = _views_hung_on_marts(cursor)
             _refuse_materialized(views)
-            _refuse_strangers(cursor)
+            refuse_strangers_tables(cursor, [LIVE])
             _refuse_dependents(cursor)
+            record_published(cursor, NEXT, LIVE)
             _rename(cursor, LIVE, retired)
             _rename(cursor, NEXT, LIVE)
             _carry_grants(cursor, retired)
@@ -170,29 +172,6 @@ def _refuse_materialized(views: list[HungView]) -> None:
         )
 
 
-def _refuse_strangers(cursor: psycopg2.extensions.cursor) -> None:
-    """Tables and views in `marts` that no build makes would go with the schema: name them."""
-    cursor.execute(
-        """
-        select relname from pg_class
-        where
-            relnamespace = 'marts'::regnamespace and relkind in ('r', 'v', 'm', 'p', 'f')
-            and relname not in (
-                select relname from pg_class where relnamespace = 'marts_next'::regnamespace
-            )
-            and coalesce(obj_description(oid, 'pg_class'), '') = ''
-        order by relname
-        """
-    )
-    strangers = [name for (name,) in cursor.fetchall()]
-    if strangers:
-        raise DatabaseError(
-            f"the schema marts holds what no model makes and would be lost: "
-            f"{', '.join(strangers)}. Move it to a schema of its own (alter … set schema), or drop "
-            "it where it is left of a model that is gone; the marts stay as they were"
-        )
-
-
 def _refuse_dependents(cursor: psycopg2.extensions.cursor) -> None:
     """Foreign keys, functions and columns bound to a mart would be dropped with it: name them."""
     cursor.execute(
@@ -246,7 +225,9 @@ def _drop_retired(connection: Connection) -> None:
     """Drop retired marts that nobody reads any more; what is still read goes at the next run."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select nspname from pg_namespace where starts_with(nspname, %s)", (RETIRED_PREFIX,)
+            # the ending is a run's id: nobody else's schema may go for its beginning
+            "select nspname from pg_namespace where nspname ~ %s",
+            (rf"^{RETIRED_PREFIX}\d{{8}}t\d{{6}}_[0-9a-f]{{6}}$",),
         )
         for (schema,) in cursor.fetchall():
             try:

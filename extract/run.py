@@ -20,7 +20,14 @@ from extract import error_reports, publish, summary
 from extract.alarm import Alarm
 from extract.build import BuildError, BuildReport, Dbt, check_vars, definition
 from extract.console import RunConsole
-from extract.database import NO_SPACE, Database, ensure_schemas, is_alive, open_database
+from extract.database import (
+    NO_SPACE,
+    Database,
+    ensure_schemas,
+    is_alive,
+    open_database,
+    refuse_without_rights,
+)
 from extract.errors import (
     ConfigurationError,
     DatabaseError,
@@ -29,7 +36,8 @@ from extract.errors import (
     RunError,
     UsageError,
 )
-from extract.pipeline import LoadReport, Source, load
+from extract.ownership import claim, refuse_strangers_tables
+from extract.pipeline import LoadReport, Source, load, made_tables
 from extract.record import RunRecord, holds_lock, take_lock
 from extract.redaction import Redactor
 from extract.server import fit_sessions, refuse_unfit
@@ -162,8 +170,12 @@ def _session(
     connection = database.connect()
     try:
         refuse_unfit(database, connection)
-        ensure_schemas(connection)
+        refuse_without_rights(connection)
         take_lock(connection)
+        with connection.cursor() as cursor:
+            refuse_strangers_tables(cursor)
+        ensure_schemas(connection)
+        claim(connection, made_tables())
         record = RunRecord(database.connect(), run_id, as_of)
         died_before = record.start(started_at)
         alarm.memory = record
