@@ -7,8 +7,7 @@ import sys
 if not (3, 10) <= sys.version_info < (3, 14):
     sys.exit(f"Python 3.10 to 3.13 is needed; this is {sys.version.split()[0]}")
 
-# both tools report usage to their makers unless told not to
-os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+# dbt reports usage to its makers unless told not to
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 
 from rich.console import Console  # noqa: E402

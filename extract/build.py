@@ -165,7 +165,7 @@ class Dbt:
         self._vars = {**given_vars, "as_of": as_of.isoformat()}
         self._on_progress = on_progress
         os.environ.update(database.environment())
-        os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+        _silence_foreign_settings()
         self._profiles = _profiles_folder()
 
     def build(self, connection: Connection) -> BuildReport:
@@ -219,6 +219,18 @@ class Dbt:
         if outcome.result is None or not hasattr(outcome.result, "results"):
             raise _ended_early(command, outcome.exception, counter.last_error)
         return outcome.result.results, counter.warnings
+
+
+def _silence_foreign_settings() -> None:
+    """Take dbt's variables out of this process: another project's DBT_EMPTY would build no row.
+
+    Where dbt writes is the operator's to say; DBT_ENV_ begins the names that dbt leaves to models.
+    """
+    ours = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
+    for name in list(os.environ):
+        if name.startswith("DBT_") and name not in ours and not name.startswith("DBT_ENV_"):
+            del os.environ[name]
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 
 
 class _Counter:

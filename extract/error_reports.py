@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import sentry_sdk
-from dlt.common.configuration.specs import RuntimeConfiguration
-from dlt.common.runtime import sentry as dlt_sentry
+
+from extract.isolated_dlt import RuntimeConfiguration
+from extract.isolated_dlt import sentry as dlt_sentry
 
 FLUSH_SECONDS = 5
 

@@ -1,11 +1,20 @@
 """What somebody else keeps in the schemas of a run is named and left alone."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import FROZEN, PostgresServer, Project, clean_environment, source_environment
+from conftest import (
+    FROZEN,
+    REPOSITORY,
+    PostgresServer,
+    Project,
+    clean_environment,
+    copy_project,
+    source_environment,
+)
 from test_server import execute
 
 from demo.server import Server
@@ -165,3 +174,75 @@ def test_only_retired_marts_of_a_run_are_dropped(
     completed = project.run("build", "--vars", FROZEN, environment=environment)
     assert completed.returncode == 0, completed.stderr[-2000:]
     execute(server, database, "drop schema marts_retired_by_hand")
+
+
+FOREIGN = {
+    "FULL_REFRESH": "True",
+    "DEV_MODE": "true",
+    "DATASET_NAME": "elsewhere",
+    "PIPELINE_NAME": "another",
+    "REFRESH": "drop_sources",
+    "SCHEMA__NAMING": "direct",
+    "DESTINATION__POSTGRES__CREDENTIALS__HOST": "nowhere.invalid",
+    "DESTINATION__POSTGRES__CREATE_INDEXES": "true",
+    "LOAD__WORKERS": "none",
+    "NORMALIZE__LOADER_FILE_FORMAT": "parquet",
+    "RUNTIME__LOG_LEVEL": "DEBUG",
+    "RESTORE_FROM_DESTINATION": "false",
+    "DLT_CONFIG_FOLDER": ".of_another",
+    "DBT_FULL_REFRESH": "true",
+    "DBT_EMPTY": "true",
+    "DBT_TARGET": "production",
+    "DBT_PROFILE": "another",
+    "DBT_PROFILES_DIR": "/nowhere",
+    "DBT_PROJECT_DIR": "/nowhere",
+    "DBT_RESOURCE_TYPES": "seed",
+    "DBT_EXCLUDE_RESOURCE_TYPES": "model",
+    "DBT_WARN_ERROR": "true",
+    "DBT_FAIL_FAST": "true",
+    "DBT_STORE_FAILURES": "true",
+    "DBT_INDIRECT_SELECTION": "empty",
+    "DBT_DEFER": "true",
+    "DBT_STATE": "/nowhere",
+    "DBT_WRITE_JSON": "false",
+    "DBT_INTROSPECT": "false",
+    "DBT_VERSION_CHECK": "false",
+    "DBT_ENGINE_FAIL_FAST": "true",
+}
+
+
+@pytest.mark.parametrize("only", [None, "FULL_REFRESH", "DEV_MODE"])
+def test_what_other_programs_set_decides_nothing(
+    server: PostgresServer,
+    database: str,
+    youtrack: Server,
+    published: tuple[str, dict[str, str]],
+    tmp_path: Path,
+    only: str | None,
+) -> None:
+    foreign = FOREIGN if only is None else {only: FOREIGN[only]}
+    project = copy_project(tmp_path / "clone")
+    home = tmp_path / "home"
+    for folder in (home / ".dlt", project.root / ".dlt", project.root / ".of_another"):
+        folder.mkdir(parents=True)
+        (folder / "config.toml").write_text('dev_mode = true\n[broken\nname = "x"\n')
+    environment = {**server.environment(database), **source_environment(youtrack)}
+    environment |= {"HOME": str(home), **foreign}
+    completed = project.run("run", "--vars", FROZEN, environment=environment)
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    schemas = "select nspname from pg_namespace where nspname !~ '^pg_' order by nspname"
+    assert execute(server, database, schemas) == execute(server, published[0], schemas)
+    for table in ("raw.issues", "raw.activities", "marts.fct_issues", "marts.fct_sprint_issues"):
+        query = f"select count(*) from {table}"
+        assert execute(server, database, query) == execute(server, published[0], query)
+
+
+def test_dlt_is_imported_in_one_place_alone() -> None:
+    importing = re.compile(r"^\s*(?:import|from) dlt\b", re.M)
+    found = [
+        path.relative_to(REPOSITORY).as_posix()
+        for folder in ("extract", "report", "datalens", "bench", "demo")
+        for path in sorted((REPOSITORY / folder).rglob("*.py"))
+        if importing.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == ["extract/isolated_dlt.py"]

@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 
 import orjson
 import requests
-from dlt.sources.helpers.requests import Client as DltClient
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from extract.errors import ConfigurationError, YouTrackError
+from extract.isolated_dlt import Client as DltClient
 from extract.youtrack.address import bases, normalise_url
 from extract.youtrack.throttle import Throttle
 

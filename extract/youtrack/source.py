@@ -16,12 +16,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import dlt
 import pyarrow as pa
 import pyarrow.csv
-from dlt.common.storages.load_package import load_package_state
-from dlt.extract import DltResource
 
+from extract.isolated_dlt import DltResource, dlt, load_package_state
 from extract.youtrack.selection import TABLES, Table
 
 # one COPY reads one file; several let PostgreSQL work on more than one core

@@ -7,14 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import dlt
 import psycopg2
 import pyarrow as pa
-from dlt.destinations import postgres
-from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from psycopg2.extensions import parse_dsn
 
 from extract.errors import DatabaseError, DiskError, RunError
+from extract.isolated_dlt import PostgresCredentials, dlt, postgres
 from extract.youtrack.source import empty_tables, youtrack
 
 PIPELINE = "youtrack"
