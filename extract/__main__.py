@@ -62,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser("build", help="build, test and publish the marts from raw")
     _add_vars(build)
-    build.set_defaults(command=_run, extract=False, build=True, sweep=False, accept_missing=False)
+    build.set_defaults(
+        command=_run, extract=False, build=True,
+        sweep=False, accept_missing=False, source_moved=False,
+    )  # fmt: skip
 
     status = commands.add_parser("status", help="when the last run was, and whether it was OK")
     status.set_defaults(command=_status)
@@ -91,6 +94,11 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="once: believe YouTrack although many issues are gone",
     )
+    parser.add_argument(
+        "--source-moved",
+        action="store_true",
+        help="once: the same YouTrack has another address; compare, and go on there",
+    )
 
 
 def _add_vars(parser: argparse.ArgumentParser) -> None:
@@ -108,6 +116,7 @@ def _run(options: argparse.Namespace) -> int:
             build=options.build,
             sweep=options.sweep,
             accept_missing=options.accept_missing,
+            source_moved=options.source_moved,
             dbt_vars=parse_vars(options.vars),
         )
     )

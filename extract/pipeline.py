@@ -28,6 +28,7 @@ from extract.youtrack.catch_up import catch_up
 from extract.youtrack.client import Client, Patience
 from extract.youtrack.findings import Findings
 from extract.youtrack.journal import Journal
+from extract.youtrack.moved import adopt_address
 from extract.youtrack.paging import PageLengths
 from extract.youtrack.reader import Reader
 from extract.youtrack.reconcile import reconcile
@@ -88,12 +89,14 @@ def load(
     on_progress: Callable[[str, int, int | None], None],
     sweep: bool | None = None,
     accept_missing: bool = False,
+    source_moved: bool = False,
     patience: Patience | None = None,
 ) -> LoadReport:
     """Bring raw up to date with YouTrack.
 
     `sweep`: look for missing issues now (True), not now (False), or once a day (None).
     `accept_missing`: believe a sweep that misses so much that it would be an error.
+    `source_moved`: raw's YouTrack is said to have moved to this address; compared, then believed.
 
     Raises ConfigurationError, YouTrackError or DatabaseError with what to mend; nothing that is
     raised holds the token or the password. Whatever was loaded before stays, and the next run
@@ -107,7 +110,7 @@ def load(
     connection = _connect(dsn)
     try:
         journal = Journal(connection, source.identity or identity(url), run_id)
-        journal.open()
+        journal.open(source_moved=source_moved)
         reader = Reader(
             client,
             findings,
@@ -115,6 +118,8 @@ def load(
             page_lengths=PageLengths(journal.state.page_lengths),
         )
         reader.introduce()
+        if journal.moved_from:
+            adopt_address(reader, journal, findings, accept_missing=accept_missing)
         # two more threads than requests: they make rows while the others wait for YouTrack
         with Ahead(2 + source.parallel_requests) as ahead, _rare_collections():
             warehouse = Warehouse(dsn, working_dir)

@@ -63,6 +63,7 @@ class RunOptions:
     build: bool = True
     sweep: bool = False
     accept_missing: bool = False
+    source_moved: bool = False
     dbt_vars: dict[str, Any] = field(default_factory=dict)
 
 
@@ -245,6 +246,7 @@ def _load(session: Session, options: RunOptions, settings: Settings, as_of: date
             working_dir=working_dir,
             sweep=options.sweep or None,
             accept_missing=options.accept_missing,
+            source_moved=options.source_moved,
             on_progress=session.console.progress,
         )
     for warning in report.warnings:

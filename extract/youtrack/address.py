@@ -49,6 +49,12 @@ def identity(url: str) -> str:
     return normalise_url(url).split("://", 1)[1].removesuffix("/youtrack")
 
 
+def is_same_host(one: str, other: str) -> bool:
+    """Whether two identities differ in their port at most."""
+    parts = [urlsplit(f"//{each}") for each in (one, other)]
+    return parts[0].hostname == parts[1].hostname and parts[0].path == parts[1].path
+
+
 def is_unprotected(url: str) -> bool:
     """Whether the token would travel in the clear: plain http off loopback."""
     parts = urlsplit(url)

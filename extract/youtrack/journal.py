@@ -18,6 +18,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.errors import ConfigurationError
+from extract.youtrack.address import is_same_host
 from extract.youtrack.selection import TABLES
 
 
@@ -107,6 +108,19 @@ _IN_PROJECTS = (
     "(%(projects)s::text[] is null or issues.project ->> 'id' = any(%(projects)s::text[]))"
 )
 
+# how many issues of a moved YouTrack are compared, spread evenly over the past
+SAMPLE = 50
+
+# only what was there at the last look: an issue that was deleted is at no address
+_SAMPLE = (
+    "select distinct on (part) id, id_readable, created from (select id, id_readable, created, "  # noqa: S608  (constants)
+    "ntile(%(size)s) over (order by created, id) as part from raw.issues "
+    "where not id = any(%(away)s) and not exists (select from raw.issue_census "
+    "where issue_id = issues.id and missed_sweeps > 0 and issues.loaded_at < swept_at) and "
+    + _IN_PROJECTS
+    + ") as placed order by part, created, id"
+)
+
 # of each id, the row that was loaded last stays
 _TWICE_ISSUES = (
     "delete from raw.issues where ctid in (select ctid from (select ctid, row_number() over "
@@ -121,33 +135,51 @@ class Journal:
 
     def __init__(self, connection: Connection, source: str, run_id: str) -> None:
         self._connection = connection
-        self._source = source
+        self.source = source
+        # the address that raw was filled from, as long as it is not this one
+        self.moved_from: str | None = None
         self._run_id = run_id
         self._started_at = datetime.now(timezone.utc)
+        self._last_scope: list[str] | None = None
         self.state = State()
 
     @property
     def started_ms(self) -> int:
         return int(self._started_at.timestamp() * 1000)
 
-    def open(self) -> None:
-        """Read the state. Raises ConfigurationError when the data is another YouTrack's."""
+    def open(self, *, source_moved: bool = False) -> None:
+        """Read the state. Raises ConfigurationError when the data is another YouTrack's.
+
+        `source_moved`: the operator says that it is the same one at another address. Then, and
+        where only the port differs, `moved_from` is set, and what is there has to be compared.
+        """
         if not self._exists("extract_runs"):
             return
         rows = self._rows(
-            "select source_url, counts from raw.extract_runs "
+            "select source_url, counts, scope from raw.extract_runs "
             "order by started_at desc, finished_at desc limit 1"
         )
         if not rows:
             return
-        source, counts = rows[0]
-        if source != self._source:
+        source, counts, self._last_scope = rows[0]
+        self.state = State.from_json(counts.get("state", {}))
+        if source == self.source:
+            return
+        if not source_moved and not is_same_host(source, self.source):
             raise ConfigurationError(
                 f"this database holds the data of {source}, but YOUTRACK_URL leads to "
-                f"{self._source}: one database serves one YouTrack. Give another PGDATABASE, or "
-                "drop the schema raw"
+                f"{self.source}: one database serves one YouTrack. If the same YouTrack has "
+                "moved there: make run ARGS=--source-moved (once) compares the two and goes on. "
+                "For another YouTrack, give another PGDATABASE"
             )
-        self.state = State.from_json(counts.get("state", {}))
+        self.moved_from = source
+        # another server, or another proxy before it, may cut its pages elsewhere
+        self.state.page_lengths = {}
+
+    def adopt_source(self) -> None:
+        """From now on raw belongs to the present address."""
+        self.moved_from = None
+        self.write("window", self._last_scope, (0, self.state.read_until or 0), {})
 
     def write(
         self, kind: str, scope: list[str] | None, window: tuple[int, int], counts: dict[str, Any]
@@ -161,7 +193,7 @@ class Journal:
                 "values (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), clock_timestamp(), "
                 "%s, gen_random_uuid())",
                 (
-                    self._run_id, kind, self._source, None if scope is None else json.dumps(scope),
+                    self._run_id, kind, self.source, None if scope is None else json.dumps(scope),
                     *window, json.dumps(document), self._started_at, self._run_id,
                 ),
             )  # fmt: skip
@@ -271,6 +303,27 @@ class Journal:
             end=end,
             projects=projects,
         )[0][0]
+
+    def projects_last_read(self) -> dict[str, str]:
+        """The projects of the last list that raw has of them: id → short name."""
+        if not self._exists("projects"):
+            return {}
+        return dict(
+            self._rows(
+                "select id, short_name from raw.projects "
+                "where loaded_at = (select max(loaded_at) from raw.projects) order by id"
+            )
+        )
+
+    def sample_of_issues(self) -> list[tuple[str, str, int]]:
+        """Issues of the last run's scope over the whole past: id, readable id, created."""
+        if not self.holds_issues():
+            return []
+        return self._rows(_SAMPLE, size=SAMPLE, away=self.state.away, projects=self._last_scope)
+
+    def holds_issues(self) -> bool:
+        """Whether raw has any issue, those included that are gone."""
+        return self._exists("issues") and bool(self._rows("select from raw.issues limit 1"))
 
     def boards_of_last_run(self) -> dict[str, str]:
         """The boards that the last run saw: id → name."""
