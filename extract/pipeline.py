@@ -218,6 +218,8 @@ def _finish(work: Work, scope: Scope, kind: str) -> None:
     window = (journal.state.read_until or 0, journal.started_ms)
     journal.state.read_until = journal.started_ms
     journal.state.catch_up = None
+    unread = journal.state.unread
+    journal.state.unread = {path: unread[path] for path in sorted(work.kept)}
     journal.state.page_lengths = work.reader.page_lengths.as_dict()
     counts = {
         **work.packages.loaded,

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,108 @@ def test_a_killed_run_repeated_ends_in_the_raw_of_one_clean_load(
         clean.load()
         assert differences(empty.raw(), clean.raw()) == []
         clean.connection.close()
+
+
+# --- one list that stays ill
+
+LISTS = {
+    "users": (r"/users$", "the users"),
+    "work time": (r"/workTimeSettings$", "the work-time settings"),
+    "boards": (r"/agiles$", "the boards"),
+    "sprints": (r"/agiles/[^/]+/sprints$", "the sprints of the board"),
+}
+
+
+@pytest.mark.parametrize(("path", "named"), LISTS.values(), ids=LISTS.keys())
+def test_a_list_that_stays_ill_is_kept_and_named_with_its_last_reading(
+    empty: Extraction, youtrack: Server, path: str, named: str
+) -> None:
+    empty.load()
+    read_at = empty.one("select max(started_at) at time zone 'utc' from raw.extract_runs")
+    empty.rows(
+        "update raw.extract_runs set started_at = started_at - interval '2 days', "
+        "finished_at = finished_at - interval '2 days'"
+    )
+    before = empty.raw()
+    fault = youtrack.fault("status", path, status=500, count=None)
+    for _ in range(2):
+        report = empty.load()
+        told = [each for each in report.warnings if each.startswith(named)]
+        boards = youtrack.tracker.boards if named.endswith("board") else [None]
+        assert len(told) == len(boards)
+        since = (read_at - timedelta(days=2)).strftime("%Y-%m-%d %H:%M UTC")
+        assert all(since in each and "HTTP 500" in each for each in told)
+        assert not any("deleted" in each for each in report.warnings)
+        assert differences(before, empty.raw()) == []
+        assert missing_boards_and_sprints(empty) == 0
+    fault.count = 0
+    assert not any(each.startswith(named) for each in empty.load().warnings)
+    assert missing_boards_and_sprints(empty) == 0
+
+
+@pytest.mark.parametrize(("path", "named"), LISTS.values(), ids=LISTS.keys())
+def test_a_list_that_never_was_read_ends_the_run(
+    empty: Extraction, youtrack: Server, path: str, named: str
+) -> None:
+    youtrack.fault("status", path, status=500, count=None)
+    with pytest.raises(YouTrackError, match="HTTP 500"):
+        empty.load()
+
+
+@pytest.mark.parametrize("path", [r"/admin/projects$", r"/users/me$", r"/issues$"])
+def test_a_list_that_is_needed_ends_the_run(empty: Extraction, youtrack: Server, path: str) -> None:
+    empty.load()
+    youtrack.fault("status", path, status=500, count=None)
+    with pytest.raises(YouTrackError, match="HTTP 500"):
+        empty.load()
+
+
+def test_a_count_that_never_comes_is_a_warning(empty: Extraction, youtrack: Server) -> None:
+    youtrack.fault("status", r"/issuesGetter/count$", status=500, count=None)
+    for kind in ("full", "incremental"):
+        report = empty.load()
+        assert report.kind in (kind, "sweep")
+        assert any("did not come to a count" in warning for warning in report.warnings)
+    assert_complete(empty, youtrack)
+
+
+def test_one_ill_board_keeps_its_sprints_and_only_its_own(
+    empty: Extraction, youtrack: Server
+) -> None:
+    company = youtrack.tracker
+    ill, well = company.boards[:2]
+    gone, kept, deleted = ill.sprints[0], ill.sprints[1], well.sprints[0]
+    empty.load()
+    company.delete_sprint(gone)
+    empty.load()
+    youtrack.fault("status", rf"/agiles/{ill.id}/sprints$", status=500, count=None)
+    company.delete_sprint(kept)
+    company.delete_sprint(deleted)
+    empty.load()
+    missing = {row[0] for row in empty.rows(MISSING_SPRINTS)}
+    # deleted before the fault, deleted on the board that answers; not: the one nobody can see
+    assert {gone.id, deleted.id} == missing
+
+
+def test_a_new_board_whose_sprints_never_came_ends_the_run(
+    empty: Extraction, youtrack: Server
+) -> None:
+    board = youtrack.tracker.boards[0]
+    youtrack.tracker.hide_board(board)
+    empty.load()
+    youtrack.tracker.hide_board(board, hidden=False)
+    youtrack.fault("status", rf"/agiles/{board.id}/sprints$", status=500, count=None)
+    with pytest.raises(YouTrackError, match="sprints failed .* HTTP 500"):
+        empty.load()
+
+
+# as staging reads it
+MISSING_SPRINTS = (
+    "select id from raw.sprints where seen_at < greatest("
+    "(select max(seen_at) from raw.boards), (select max(seen_at) from raw.sprints))"
+)
+
+
+def missing_boards_and_sprints(extractor: Extraction) -> int:
+    boards = MISSING_SPRINTS.replace("id from raw.sprints where", "id from raw.boards where")
+    return len(extractor.rows(f"{MISSING_SPRINTS} union all {boards}"))

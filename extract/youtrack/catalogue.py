@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from extract.errors import ConfigurationError, YouTrackError
 from extract.youtrack import search
-from extract.youtrack.client import BadRequestError, ForbiddenError, NotFoundError
+from extract.youtrack.client import BadRequestError, ForbiddenError, NotFoundError, UnwellError
 from extract.youtrack.paging import SHORTEST_CAP
 from extract.youtrack.rows import Entity, without_names
 from extract.youtrack.search import Within
@@ -145,17 +145,23 @@ def read_users(work: Work) -> Tables:
     except (ForbiddenError, NotFoundError):
         work.findings.warn("users cannot be listed (Read User Basic): logins are those in issues")
         return {}
+    except UnwellError as fault:
+        work.keep("users", "the users", fault, was_read=work.journal.has_read("users"))
+        return {}
     return {"users": [work.table(USERS, users)]}
 
 
 def read_work_time(work: Work) -> Tables:
     """How long a working day is; 480 minutes where it cannot be read."""
+    path = "admin/timeTrackingSettings/workTimeSettings"
     try:
-        settings = work.reader.client.get(
-            "admin/timeTrackingSettings/workTimeSettings", WORK_TIME_FIELDS
-        )
+        settings = work.reader.client.get(path, WORK_TIME_FIELDS)
     except (ForbiddenError, NotFoundError):
         settings = None
+    except UnwellError as fault:
+        was_read = work.journal.has_read("work_time_settings")
+        work.keep(path, "the work-time settings", fault, was_read=was_read)
+        return {}
     if not isinstance(settings, dict) or not settings.get("id"):
         work.findings.warn(
             "the work-time settings cannot be read: periods count 480 minutes a day, unless the "
@@ -167,13 +173,17 @@ def read_work_time(work: Work) -> Tables:
 
 def read_boards(work: Work) -> Tables:
     """All boards, and all their sprints with the ids of their present members."""
-    boards = work.reader.listing("boards", "agiles", BOARD_FIELDS, BOARDS_A_PAGE)
+    boards = _boards(work)
     closed: set[str] = set()
+    ill: dict[str, UnwellError] = {}
     before = work.journal.sprints_of_last_run()
     lane = work.ahead.lane(
-        _sprints(work, board, before.get(board["id"], 0), closed) for board in boards
+        _sprints(work, board, before.get(board["id"], 0), closed, ill) for board in boards
     )
     sprints = [sprint for page in lane for sprint in page]
+    for board in boards:
+        if board["id"] in ill:
+            sprints += _kept_sprints(work, board, ill[board["id"]])
     boards = [board for board in boards if board["id"] not in closed]
     _check_boards(work, boards)
     known = work.journal.sprint_members()
@@ -183,6 +193,27 @@ def read_boards(work: Work) -> Tables:
         "boards": [work.table(BOARDS, boards, seen_at=[work.as_of] * len(boards))],
         "sprints": [work.table(SPRINTS, sprints, seen_at=[work.as_of] * len(sprints))],
     }
+
+
+def _boards(work: Work) -> list[Entity]:
+    """All boards; those of the last run where YouTrack does not manage to list them.
+
+    What is kept counts as seen: it would be taken for deleted otherwise.
+    """
+    try:
+        return work.reader.listing("boards", "agiles", BOARD_FIELDS, BOARDS_A_PAGE)
+    except UnwellError as fault:
+        # a run that has ended has read them, even if there were none
+        work.keep("agiles", "the boards", fault, was_read=True)
+        return work.journal.kept_boards()
+
+
+def _kept_sprints(work: Work, board: Entity, fault: UnwellError) -> list[Entity]:
+    """The sprints of a board as the last run saw them."""
+    sprints = work.journal.kept_sprints(board["id"])
+    what = f"the sprints of the board {board.get('name')}"
+    work.keep(_path_of_sprints(board), what, fault, was_read=sprints is not None)
+    return sprints or []
 
 
 def _check_members(
@@ -256,14 +287,23 @@ def _check_boards(work: Work, boards: list[Entity]) -> None:
         )
 
 
+def _path_of_sprints(board: Entity) -> str:
+    return f"agiles/{board['id']}/sprints"
+
+
 def _sprints(
-    work: Work, board: dict[str, Any], before: int, closed: set[str]
+    work: Work,
+    board: dict[str, Any],
+    before: int,
+    closed: set[str],
+    ill: dict[str, UnwellError],
 ) -> Iterator[list[Entity]]:
     """A board's sprints, `before` of which the last run saw.
 
-    A board that went meanwhile, or keeps its sprints to itself, is put into `closed`.
+    A board that went meanwhile, or keeps its sprints to itself, is put into `closed`; one whose
+    sprints YouTrack does not manage to list, into `ill`, with what it said.
     """
-    path = f"agiles/{board['id']}/sprints"
+    path = _path_of_sprints(board)
     try:
         sprints = work.reader.listing("sprints", path, SPRINT_FIELDS, SPRINTS_A_PAGE)
         if before and not sprints:
@@ -274,6 +314,9 @@ def _sprints(
             f"the sprints of the board {board.get('name')} cannot be read: it is left out"
         )
         closed.add(board["id"])
+        return
+    except UnwellError as fault:
+        ill[board["id"]] = fault
         return
     if before and not sprints:
         work.findings.warn(

@@ -29,7 +29,8 @@ from extract.youtrack.address import bases, normalise_url
 from extract.youtrack.throttle import Throttle
 
 __all__ = [
-    "BadRequestError", "Client", "ForbiddenError", "NotFoundError", "Patience", "normalise_url",
+    "BadRequestError", "Client", "ForbiddenError", "NotFoundError", "Patience", "UnwellError",
+    "normalise_url",
 ]  # fmt: skip
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -47,6 +48,10 @@ class ForbiddenError(YouTrackError):
 
 class NotFoundError(YouTrackError):
     """There is nothing there, or the account may not see it (404)."""
+
+
+class UnwellError(YouTrackError):
+    """Every try failed, to the end of patience."""
 
 
 class _SlowError(Exception):
@@ -202,11 +207,11 @@ class Client:
                 self._wait(attempt, fault)
             except _NoApiError:
                 # in the middle of a run: a page of a proxy or of a restart, which may pass
-                if self._base is None or attempt == tries:
+                if self._base is None:
                     raise
                 reason = "a web page instead of data"
                 self._wait(attempt, _PassingError(reason))
-        raise YouTrackError(
+        raise UnwellError(
             f"{_place(url)} failed {attempt} times, the last time with: {reason}. "
             "Is YouTrack well? A later run goes on from here."
         )

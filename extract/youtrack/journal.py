@@ -58,6 +58,8 @@ class State:
     # how many issues the search finds in sprints whose list of members may have been cut
     found_members: dict[str, int] = field(default_factory=dict)
     page_lengths: dict[str, dict[str, int]] = field(default_factory=dict)
+    # lists that the last run could not read: path → when they were read last
+    unread: dict[str, str] = field(default_factory=dict)
 
     def read_past_again(self) -> None:
         """Issues and changes of all projects are to be read from the beginning."""
@@ -343,6 +345,41 @@ class Journal:
             )
         )
 
+    def last_finished(self) -> datetime | None:
+        """When the last run began that came to its end."""
+        return self._rows("select max(started_at) from raw.extract_runs where kind <> 'window'")[0][
+            0
+        ]
+
+    def has_read(self, table: str) -> bool:
+        """Whether raw has any row of a list."""
+        return bool(self._rows(f"select from raw.{table} limit 1"))  # noqa: S608  (our own names)
+
+    def kept_boards(self) -> list[dict[str, Any]]:
+        """The boards that the last run saw, as YouTrack sent them."""
+        return self._kept("boards")
+
+    def kept_sprints(self, board_id: str) -> list[dict[str, Any]] | None:
+        """A board's sprints that the last run saw, as YouTrack sent them; None for a new board."""
+        if not self._rows("select from raw.boards where id = %(id)s", id=board_id):
+            return None
+        return [each for each in self._kept("sprints") if each["agile"]["id"] == board_id]
+
+    def _kept(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a list that the last run saw, made into YouTrack's objects again."""
+        columns = [
+            column
+            for table in TABLES
+            if table.name == name
+            for column in table.columns
+            if column.path
+        ]
+        named = ", ".join(column.name for column in columns)
+        rows = self._rows(
+            f"select {named} from raw.{name} where seen_at = (select max(seen_at) from raw.{name})"  # noqa: S608  (our own names)
+        )
+        return [_entity([column.path for column in columns], row) for row in rows]
+
     def sprint_members(self) -> dict[str, set[str]]:
         """The members of every sprint as they were last seen: sprint id → issue ids."""
         if not self.has_tables():
@@ -372,3 +409,14 @@ class Journal:
         with self._connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return cursor.fetchall()
+
+
+def _entity(paths: list[tuple[str, ...]], values: tuple) -> dict[str, Any]:
+    """The object in which these values stand at these paths."""
+    entity: dict[str, Any] = {}
+    for path, value in zip(paths, values, strict=True):
+        place = entity
+        for step in path[:-1]:
+            place = place.setdefault(step, {})
+        place[path[-1]] = value
+    return entity

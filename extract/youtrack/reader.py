@@ -7,7 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from extract.errors import ConfigurationError, YouTrackError
 from extract.youtrack import answers, paging, search
-from extract.youtrack.client import BadRequestError, Client, ForbiddenError, NotFoundError
+from extract.youtrack.client import (
+    BadRequestError,
+    Client,
+    ForbiddenError,
+    NotFoundError,
+    UnwellError,
+)
 from extract.youtrack.findings import Findings
 from extract.youtrack.paging import Feed, IssueWindow, PageLengths, Pages, Split, Walk
 from extract.youtrack.rows import Entity
@@ -136,7 +142,7 @@ class Reader:
         for _ in range(14):
             try:
                 answer = self.client.post("issuesGetter/count", "count", {"query": query})
-            except (ForbiddenError, NotFoundError):
+            except (ForbiddenError, NotFoundError, UnwellError):
                 return None
             number = answer.get("count") if isinstance(answer, dict) else None
             if not isinstance(number, int):

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from extract.youtrack.ahead import Ahead
+from extract.youtrack.client import UnwellError
 from extract.youtrack.findings import Findings
 from extract.youtrack.journal import Journal
 from extract.youtrack.reader import Reader
@@ -60,11 +61,28 @@ class Work:
     counts: dict[str, Any] = field(default_factory=dict)
     # known rows did not come back, and their issues seem to be gone: to be verified
     is_in_doubt: bool = False
+    # the lists that YouTrack did not manage to answer
+    kept: set[str] = field(default_factory=set)
 
     def table(self, table: Table, entities: Sequence[Entity], **filled: Sequence[Any]) -> pa.Table:
         """Arrow columns, stamped with the time of this machine's clock."""
         with self.reader.client.turn:
             return to_arrow(table, entities, datetime.now(timezone.utc), **filled)
+
+    def keep(self, path: str, what: str, fault: UnwellError, *, was_read: bool) -> None:
+        """Go on with what raw has of a list that YouTrack does not manage to answer.
+
+        Raises the fault when the list never was read: there is nothing to go on with.
+        """
+        read_at = self.journal.last_finished()
+        if not was_read or read_at is None:
+            raise fault
+        since = self.journal.state.unread.setdefault(path, read_at.isoformat())
+        self.kept.add(path)
+        self.findings.warn(
+            f"{what} cannot be read, and stay as they were read last, at "
+            f"{datetime.fromisoformat(since):%Y-%m-%d %H:%M} UTC: {fault}"
+        )
 
     def issues(self, pages: Iterable[list[Entity]]) -> Iterator[pa.Table]:
         """Pages of issues as Arrow pages, made in the thread that fetched them."""
