@@ -112,6 +112,37 @@ def test_a_project_without_fields_is_a_missing_right(loaded: Extraction, youtrac
     refused(loaded, YouTrackError, "Read Project")
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+def test_fields_that_are_hidden_from_the_first_run_on_are_a_missing_right(
+    empty: Extraction, youtrack: Server, is_named: bool
+) -> None:
+    youtrack.fault("empty", r"/customFields", count=None)
+    youtrack.hidden_attributes = {"Project.customFields"}
+    project = youtrack.tracker.projects[0].short_name
+    refused(empty, YouTrackError, "Read Project", projects=(project,) if is_named else None)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("holds_issues", [True, False])
+def test_a_named_project_without_any_field_is_a_warning(
+    empty: Extraction, youtrack: Server, others: int, holds_issues: bool
+) -> None:
+    company = youtrack.tracker
+    bare = company.add_project("BARE", "Nothing but titles", company.users[0])
+    if holds_issues:
+        company.create_issue(bare, "A title")
+    names = ("BARE", *(project.short_name for project in company.projects[:others]))
+    for _ in range(2):
+        report = empty.load(projects=names)
+        told = [warning for warning in report.warnings if "no custom field" in warning]
+        assert len(told) == 1
+        assert "1 project(s): BARE." in told[0]
+        assert "Read Project" in told[0]
+    assert empty.one(
+        "select count(*) from raw.issues where project ->> 'shortName' = 'BARE'"
+    ) == int(holds_issues)
+
+
 def test_an_attribute_that_is_only_nice_to_have_may_be_hidden(
     loaded: Extraction, youtrack: Server
 ) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from extract.errors import ConfigurationError, YouTrackError
 from extract.youtrack import search
+from extract.youtrack.answers import entities
 from extract.youtrack.client import BadRequestError, ForbiddenError, NotFoundError, UnwellError
 from extract.youtrack.paging import SHORTEST_CAP
 from extract.youtrack.rows import Entity, without_names
@@ -122,20 +123,39 @@ def _custom_fields(work: Work, projects: list[Entity], scope: Scope) -> Iterator
 def _check_fields(
     work: Work, projects: list[Entity], fields: list[Entity], *, is_named: bool
 ) -> None:
-    """A project without fields is a missing right: YouTrack answers with an empty list."""
+    """Tell a project that has no fields from one that hides them: both answer with an empty list.
+
+    Hidden are fields that raw knows, and fields whose values the project's issues carry.
+    """
     with_fields = {each["project"]["id"] for each in fields}
-    without = [p["shortName"] for p in projects if p["id"] not in with_fields]
+    without = [project for project in projects if project["id"] not in with_fields]
     if not without:
         return
     known = work.journal.projects_with_fields()
-    lost = [p["shortName"] for p in projects if p["id"] not in with_fields and p["id"] in known]
-    message = (
-        f"the fields of {', '.join(lost or without)} cannot be read: give the token's account "
-        "Read Project there"
+    hidden = [project for project in without if project["id"] in known]
+    # where other projects show theirs, one that nobody named may keep its own to itself
+    if not hidden and (is_named or len(without) == len(projects)):
+        hidden = [project for project in without if _issues_carry_fields(work, project)]
+    if hidden:
+        raise YouTrackError(
+            f"the fields of {_short_names(hidden)} cannot be read: give the token's account "
+            "Read Project there"
+        )
+    work.findings.warn(
+        f"no custom field in {len(without)} project(s): {_short_names(without)}. If they have "
+        "some, give the token's account Read Project there"
     )
-    if lost or is_named or len(without) == len(projects):
-        raise YouTrackError(message)
-    work.findings.warn(message)
+
+
+def _issues_carry_fields(work: Work, project: Entity) -> bool:
+    """Whether an issue of the project shows fields: each issue carries all of its project's."""
+    query = Within({project["id"]: project["shortName"]}).clause.strip()
+    page, _ = work.reader.client.page("issues", "id,customFields(id)", 1, {"query": query})
+    return any(issue.get("customFields") for issue in entities(page, "issues"))
+
+
+def _short_names(projects: list[Entity]) -> str:
+    return ", ".join(project["shortName"] for project in projects)
 
 
 def read_users(work: Work) -> Tables:
