@@ -56,3 +56,10 @@
             then {{ moment_of(value) }}
     end
 {%- endmacro %}
+
+
+{#- Several values as one text, in the order of the field's bundle, so that one set has one name in
+    whatever order it was put together; values of no bundle after them, by name. -#}
+{% macro joined_values(text, ordinal) -%}
+    string_agg({{ text }}, ', ' order by {{ ordinal }} asc nulls last, {{ text }} collate "C" asc)
+{%- endmacro %}

@@ -61,11 +61,14 @@ class Catalogue:
 
     def _read_elements(self, raw: Raw) -> None:
         self.element_names: dict[str, str] = {}
+        self.element_ordinals: dict[str, int] = {}
         self.field_rows_of_element: dict[str, list[dict]] = defaultdict(list)
         for row in sorted(raw["custom_fields"], key=lambda one: id_key(one["id"])):
             for element in bundle_values(row):
                 if element.get("name") is not None:
                     self.element_names[element["id"]] = element["name"]
+                if element.get("ordinal") is not None:
+                    self.element_ordinals[element["id"]] = element["ordinal"]
                 self.field_rows_of_element[element["id"]].append(row)
 
     def _read_fields(self, raw: Raw) -> None:
@@ -197,19 +200,26 @@ class Catalogue:
         )
 
     def text(self, value: object) -> str | None:
-        """The text of a field's value; several values in the order of their names."""
-        names = sorted(filter(None, (self.name(element) for element in as_list(value))))
-        return ", ".join(names) or None
+        """The text of a field's value; several values in the order of the field's bundle."""
+        return ", ".join(name for *_, name in sorted(self._placed(value))) or None
+
+    def _placed(self, value: object) -> list[tuple[bool, int, str]]:
+        """Each value's name behind its place in the bundle; those of no bundle come last."""
+        found = []
+        for element in as_list(value):
+            name = self.name(element)
+            key = element.get("id") if isinstance(element, dict) else None
+            ordinal = self.element_ordinals.get(key or "")
+            if name:
+                found.append((ordinal is None, ordinal or 0, name))
+        return found
 
     def number(self, value: object) -> Decimal | None:
         """The number that a field holds, or that the name of its value spells."""
-        for element in as_list(value)[:1]:
-            if is_number(element):
-                return Decimal(str(element))
-            text = self.name(element)
-            if text is not None and _NUMBER.match(text):
-                return Decimal(text)
-        return None
+        if is_number(value):
+            return Decimal(str(value))
+        text = self.text(value)
+        return Decimal(text) if text is not None and _NUMBER.match(text) else None
 
     def category(self, value: object, project: str | None) -> str:
         """The category of a state: the seed's, else what the element's own bundle says."""

@@ -172,6 +172,35 @@ class ManyValues:
         ] or None
 
 
+class TakenBack:
+    """A set as it stood: the present one, with later changes taken back one by one."""
+
+    def __init__(self, changes: list[Change], present: object, key: KeyOf) -> None:
+        self.changes = sorted(changes, key=lambda change: change.moment, reverse=True)
+        self.present = present
+        self.key = key
+
+    def at(self, moment: int) -> object:
+        """The values after everything that happened up to a moment, that moment included."""
+        held = {self.key(one): one for one in as_list(self.present)}
+        later = [change for change in self.changes if change.moment > moment]
+        for _, changes in groupby(later, key=lambda change: change.moment):
+            # nothing tells the order within one millisecond: only what it came to counts
+            balance: dict[Hashable, int] = {}
+            elements = {}
+            for change in changes:
+                for side, step in ((change.removed, 1), (change.added, -1)):
+                    for one in as_list(side):
+                        elements[self.key(one)] = one
+                        balance[self.key(one)] = balance.get(self.key(one), 0) + step
+            for name, count in balance.items():
+                if count > 0:
+                    held.setdefault(name, elements[name])
+                elif count < 0:
+                    held.pop(name, None)
+        return list(held.values()) or None
+
+
 def presence(steps: list[tuple[int, int]], since: int, is_present: bool) -> list[Interval]:
     """When a thing was in a set, from its additions (+1) and removals (-1).
 
@@ -318,7 +347,12 @@ class IssueHistory:
         if project not in self.catalogue.fields:
             project = self.project_id
         key = self.catalogue.role_field(project, role)
-        return None if key is None else self.values_of(key).at(moment)
+        if key is None:
+            return None
+        if self.catalogue.is_multi(key):
+            present = self.catalogue.issue_value(self.issue, key)
+            return TakenBack(self.changes_of(key), present, self.catalogue.name).at(moment)
+        return self.values_of(key).at(moment)
 
     def role_now(self, role: str) -> object:
         """The present value of the field that plays a role."""

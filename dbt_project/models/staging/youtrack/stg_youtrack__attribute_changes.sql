@@ -22,6 +22,20 @@ role_changes as (
         is_to_resolved,
         is_to_initial
     from {{ ref('stg_youtrack__role_changes') }}
+    where is_set is not true
+
+),
+
+set_changes as (
+
+    select
+        activity_id,
+        issue_id,
+        role,
+        changed_at,
+        from_value,
+        to_value
+    from {{ ref('stg_youtrack__set_changes') }}
 
 ),
 
@@ -90,6 +104,25 @@ changes as (
         is_to_resolved,
         is_to_initial
     from role_changes
+
+    union all
+
+    select
+        activity_id,
+        issue_id,
+        role as attribute,
+        changed_at,
+        coalesce(from_value, '') as from_key,
+        coalesce(to_value, '') as to_key,
+        null as from_value_id,
+        from_value,
+        null as is_from_resolved,
+        null as is_from_initial,
+        null as to_value_id,
+        to_value,
+        null as is_to_resolved,
+        null as is_to_initial
+    from set_changes
 
     union all
 

@@ -71,6 +71,7 @@ field_values as (
         field_id,
         value_id,
         value_name,
+        ordinal,
         is_resolved,
         is_initial,
         loaded_at
@@ -141,6 +142,7 @@ resolved_values as (
         role_values.value_number,
         role_values.value_minutes,
         role_values.place,
+        coalesce(field_values.ordinal, named_values.ordinal) as ordinal,
         coalesce(role_values.value_id, named_values.value_id) as value_id,
         coalesce(
             value_names.value_name, users.login, role_values.login, role_values.value_text
@@ -174,10 +176,11 @@ pivoted as (
         max(value_text) filter (where role = 'state') as state,
         bool_or(is_resolved) filter (where role = 'state') as is_state_resolved,
         bool_or(is_initial) filter (where role = 'state') as is_state_initial,
-        string_agg(value_text, ', ' order by place) filter (where role = 'team') as team,
-        string_agg(value_text, ', ' order by place) filter (where role = 'type') as issue_type,
+        {{ joined_values('value_text', 'ordinal') }} filter (where role = 'team') as team,
+        {{ joined_values('value_text', 'ordinal') }} filter (where role = 'type') as issue_type,
         string_agg(value_text, ', ' order by place) filter (where role = 'assignee') as assignee,
-        max(value_text) filter (where role = 'story_points') as story_points,
+        {{ joined_values('value_text', 'ordinal') }}
+            filter (where role = 'story_points') as story_points,
         max(value_number) filter (where role = 'lead_time') as lead_time_number,
         max(value_minutes) filter (where role = 'lead_time') as lead_time_period_minutes
     from resolved_values

@@ -31,7 +31,8 @@ field_roles as (
     select
         role,
         project_id,
-        field_id
+        field_id,
+        is_multi_value
     from {{ ref('stg_youtrack__field_roles') }}
     where role in ('state', 'team', 'type', 'story_points')
 
@@ -144,7 +145,8 @@ moved_issue_roles as (
     select
         moved_issue_projects.issue_id,
         field_roles.role,
-        field_roles.field_id
+        field_roles.field_id,
+        field_roles.is_multi_value
     from moved_issue_projects
     inner join field_roles on moved_issue_projects.project_id = field_roles.project_id
 
@@ -153,7 +155,8 @@ moved_issue_roles as (
     select
         moved_issue_projects.issue_id,
         field_roles.role,
-        field_roles.field_id
+        field_roles.field_id,
+        field_roles.is_multi_value
     from moved_issue_projects
     left join custom_fields on moved_issue_projects.project_id = custom_fields.project_id
     cross join field_roles
@@ -166,6 +169,7 @@ changes_of_settled_issues as (
     select
         field_changes.*,
         field_roles.role,
+        field_roles.is_multi_value,
         issues.project_id as project_id_before,
         issues.project_id as project_id_after
     from field_changes
@@ -185,6 +189,7 @@ changes_of_moved_issues as (
     select
         field_changes.*,
         moved_issue_roles.role,
+        moved_issue_roles.is_multi_value,
         stays_before.project_id as project_id_before,
         stays_after.project_id as project_id_after
     from field_changes
@@ -225,8 +230,12 @@ valued as (
         field_id,
         project_id_before,
         project_id_after,
+        removed_values,
+        added_values,
         removed_text,
         added_text,
+        -- once a set, always a set: a single value is a set of one
+        bool_or(is_multi_value) over (partition by issue_id, role) as is_set,
         jsonb_array_length(removed_values) > 1 as has_several_removed,
         jsonb_array_length(added_values) > 1 as has_several_added,
         removed_values #>> '{0,id}' as from_value_id,
@@ -245,6 +254,9 @@ final as (
         valued.issue_id,
         valued.role,
         valued.changed_at,
+        coalesce(valued.is_set, false) as is_set,
+        valued.removed_values,
+        valued.added_values,
         valued.from_value_id,
         case
             when valued.has_several_removed then valued.removed_text
