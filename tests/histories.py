@@ -59,7 +59,7 @@ FIELD_NAMES = {
 }
 FIELD_TYPES = {
     STATE: ("state[1]", "State"),
-    TEAM: ("enum[1]", "SingleEnum"),
+    TEAM: ("enum[*]", "MultiEnum"),
     TYPE: ("enum[1]", "SingleEnum"),
     POINTS: ("float", "Simple"),
     LEAD_TIME: ("period", "Period"),
@@ -160,7 +160,7 @@ class Person:
     number: int
     project: str
     created: int
-    values: dict[str, str | float | None]
+    values: dict[str, str | float | tuple[str, ...] | None]
     sprints: set[str] = field(default_factory=set)
     pinned: set[str] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
@@ -351,6 +351,8 @@ class Tracker:
         """A value as it is sent: each project has its own bundle, so the same name another id."""
         if name is None or field_id == POINTS:
             return name
+        if isinstance(name, tuple):
+            return [self.element(project, field_id, one) for one in name]
         if field_id == ASSIGNEE:
             return {"id": name, "login": USERS[str(name)], "$type": "User"}
         shared = field_id == ITERATION
@@ -368,19 +370,25 @@ class Tracker:
         element = self.element(project, field_id, name)
         if field_id == POINTS:
             return element
+        if isinstance(element, list):
+            return element or self.rng.choice(([], None))
         return [element] if element is not None else self.rng.choice(([], None))
 
     def change(self, person: Person, at: int, field_id: str, value: object) -> None:
-        """Set a single-valued field."""
+        """Set a field; of one with several values the change names what came and what went."""
         old = person.values[field_id]
-        if old == value:
+        came, went = value, old
+        if isinstance(old, tuple) and isinstance(value, tuple):
+            came = tuple(one for one in value if one not in old)
+            went = tuple(one for one in old if one not in value)
+        if came == went:
             return
         self.emit(
             person,
             at,
             "CustomFieldCategory",
-            added=self.array(person.project, field_id, value),
-            removed=self.array(person.project, field_id, old),
+            added=self.array(person.project, field_id, came),
+            removed=self.array(person.project, field_id, went),
             field_id=field_id,
         )
         person.values[field_id] = value  # type: ignore[assignment]
@@ -422,7 +430,7 @@ class Tracker:
         """Another team, type, estimate or assignee; sometimes there and back at once."""
         field_id = self.rng.choice((TEAM, TYPE, POINTS, ASSIGNEE))
         choices = {
-            TEAM: (*TEAMS, None),
+            TEAM: [self.teams() for _ in TEAMS],
             TYPE: TYPES,
             POINTS: POINTS_DRAWN,
             ASSIGNEE: (*USERS, None),
@@ -432,6 +440,10 @@ class Tracker:
         steps = self.rng.choice((1, 1, 2)) if self.may_circle(person, field_id, at) else 1
         for _ in range(steps):
             self.change(person, at, field_id, self.rng.choice(choices))
+
+    def teams(self) -> tuple[str, ...]:
+        """Some teams at once, in any order; mostly one."""
+        return tuple(self.rng.sample(TEAMS, self.rng.choice((0, 1, 1, 1, 2, 3))))
 
     def act_move(self, person: Person, at: int) -> None:
         """To the other project: equal names get other element ids, with an activity or without."""
@@ -447,7 +459,7 @@ class Tracker:
         )
         for field_id in (STATE, TEAM, TYPE):
             name = person.values[field_id]
-            if name is not None and self.rng.random() < 0.5:
+            if name and self.rng.random() < 0.5:
                 self.emit(
                     person,
                     at,
@@ -613,7 +625,7 @@ class Tracker:
             created=created,
             values={
                 STATE: rng.choice(("Open", "Open", "Analysis", "In Progress")),
-                TEAM: rng.choice((*TEAMS, None)),
+                TEAM: self.teams(),
                 TYPE: rng.choice(TYPES),
                 POINTS: rng.choice(POINTS_DRAWN),
                 ASSIGNEE: rng.choice((*USERS, None)),
@@ -778,6 +790,9 @@ class Tracker:
         # in the project without a default, Analysis has the smallest ordinal of its bundle
         if field_id == STATE and name == "Analysis":
             element["ordinal"] = -1
+        # the order of the teams is not that of their names
+        if field_id == TEAM:
+            element["ordinal"] = -TEAMS.index(name)
         if field_id == ITERATION:
             element["startDate"], element["releaseDate"] = ITERATIONS[name]
         return element

@@ -179,8 +179,8 @@ pivoted as (
         {{ joined_values('value_text', 'ordinal') }} filter (where role = 'team') as team,
         {{ joined_values('value_text', 'ordinal') }} filter (where role = 'type') as issue_type,
         string_agg(value_text, ', ' order by place) filter (where role = 'assignee') as assignee,
-        {{ joined_values('value_text', 'ordinal') }}
-            filter (where role = 'story_points') as story_points,
+        {{ joined_values('value_text', 'ordinal') }} filter (where role = 'story_points')
+            as story_points,
         max(value_number) filter (where role = 'lead_time') as lead_time_number,
         max(value_minutes) filter (where role = 'lead_time') as lead_time_period_minutes
     from resolved_values
