@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -20,6 +21,7 @@ from extract.database import NONE, Database, find_database, refuse_strangers
 from extract.errors import ConfigurationError, DatabaseError, DiskError, RunError
 from extract.ownership import refuse_strangers_tables
 from extract.redaction import Redactor, plain
+from extract.seeds import check_seeds
 from extract.server import faults_of
 from extract.settings import (
     PROJECT_ROOT,
@@ -77,6 +79,12 @@ def _told(part: Callable[[], Findings]) -> Findings:
         yield from part()
     except RunError as error:
         yield Finding.of(error)
+    except OSError as error:
+        # a folder that may not be entered; the other parts have more to say
+        yield Finding.of(
+            DiskError.of(error, "the folder of the project")
+            or DiskError(f"{type(error).__name__}: {error}")
+        )
     except psycopg2.Error as error:
         yield Finding.of(DatabaseError(f"PostgreSQL: {' '.join(str(error).split())}"))
 
@@ -85,7 +93,7 @@ def _machine() -> Findings:
     yield Finding(OK, f"version {__version__}, Python {sys.version.split()[0]}")
     # a volume of its own, in a container
     folder = PROJECT_ROOT / ".local"
-    free = shutil.disk_usage(folder if folder.exists() else PROJECT_ROOT).free
+    free = shutil.disk_usage(folder if _is_there(folder) else PROJECT_ROOT).free
     enough = free >= ENOUGH_DISK_BYTES
     yield Finding(
         OK if enough else WARNING,
@@ -100,6 +108,10 @@ def _settings() -> Findings:
     read_settings()
     for name in ignored_database_variables():
         yield Finding(WARNING, f"{name} is ignored: no PGHOST, PGHOSTADDR or PGSERVICE is set")
+    try:
+        check_seeds(PROJECT_ROOT)
+    except ConfigurationError as error:
+        yield Finding.of(error)
     problem = source_problem()
     if problem:
         yield Finding.of(ConfigurationError(problem))
@@ -115,17 +127,36 @@ def _folders() -> Findings:
     logs = PROJECT_ROOT / (os.environ.get("DBT_LOG_PATH") or "logs")
     written = [local]
     for folder in (local / "dbt", local / "dlt", dbt_target(), logs):
-        written += (folder, *folder.glob("*"))
-    there = (next(each for each in (path, *path.parents) if each.exists()) for path in written)
-    for refused in dict.fromkeys(each for each in there if not os.access(each, os.W_OK)):
+        written += (folder, *_files_in(folder))
+    there = (next(each for each in (path, *path.parents) if _is_there(each)) for path in written)
+    for refused in dict.fromkeys(each for each in there if not _may_write(each)):
         yield Finding.of(DiskError(f"{refused} may not be written: give it to the user of the run"))
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path is there, as far as the folders above may be entered."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        return list(folder.glob("*"))
+    except OSError:
+        return []
 
 
 def _database() -> Findings:
     database = find_database(is_demo=nothing_is_configured())
     if database is None:
         data = PROJECT_ROOT / ".local" / "postgres"
-        state = "not running" if data.exists() else "made by the first run"
+        state = "not running" if _is_there(data) else "made by the first run"
         yield Finding(OK, f"embedded PostgreSQL {embedded.MAJOR_VERSION}: {state}")
         return
     connection = database.connect()

@@ -40,6 +40,7 @@ from extract.ownership import claim, refuse_strangers_tables
 from extract.pipeline import LoadReport, Source, load, made_tables
 from extract.record import RunRecord, holds_lock, take_lock
 from extract.redaction import Redactor
+from extract.seeds import check_seeds
 from extract.server import fit_sessions, refuse_unfit
 from extract.session import Session
 from extract.settings import (
@@ -191,6 +192,8 @@ def _session(
 def _work(session: Session, options: RunOptions, as_of: datetime, result: _Result) -> None:
     console, database = session.console, session.database
     check_vars(session.connection, options.dbt_vars, role=database.user)
+    if options.build:
+        check_seeds()
     dbt = Dbt(database, options.dbt_vars, as_of=as_of, on_progress=console.progress)
     if not _exists(session, "marts.pipeline_status"):
         dbt.build_status_view()

@@ -404,3 +404,26 @@ def test_the_command_changes_nothing_anywhere(
     failing = project.run("doctor", environment={**given, "YOUTRACK_TOKEN": "perm:wrong"})
     assert failing.returncode == 3
     assert dump(server, given["PGDATABASE"]) == before
+
+
+def test_a_folder_that_may_not_be_entered_is_named_and_the_rest_told(
+    patient: Doctor, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = patient.folder / ".local"
+    local.mkdir()
+    (patient.folder / "logs").mkdir()
+    (patient.folder / "target").mkdir()
+    # the tests may run as root, who may everything
+    exists = Path.exists
+
+    def refusing(path: Path) -> bool:
+        if local in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", refusing)
+    monkeypatch.setattr(doctor.os, "access", lambda path, _mode: Path(path) != local)
+    code, said = patient.says(given)
+    assert code == 1
+    assert f"✗ {local} may not be written" in said
+    assert "the token is no guest's" in said
