@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -200,7 +201,14 @@ class Dbt:
         outcome = dbtRunner(callbacks=[counter]).invoke(arguments)
         if not outcome.success:
             raise _ended_early("docs generate", outcome.exception, counter.last_error)
-        return dbt_target() / "static_index.html"
+        page = dbt_target() / "static_index.html"
+        # The page is shown to others, whom the folders of this machine do not concern. Where a text
+        # of its JSON begins, lest a short path (/app) be taken out of a word.
+        text, root = page.read_text(encoding="utf-8"), str(PROJECT_ROOT)
+        for spelled in (root, json.dumps(root)[1:-1]):
+            text = re.sub(rf'(?<="){re.escape(spelled)}(?=[/"])', ".", text)
+        page.write_text(text, encoding="utf-8")
+        return page
 
     def _invoke(
         self, command: str, *, marts_schema: str, extra: tuple[str, ...]
