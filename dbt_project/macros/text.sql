@@ -25,8 +25,11 @@
 {%- endmacro %}
 
 
-{#- The number that a text spells, else null. Nine digits before the point keep every measure
-    inside numeric(12, 2) and integer. -#}
+{#- The number that a text spells, with a decimal point or comma, else null. Nine digits before it
+    keep every measure inside numeric(12, 2) and integer. -#}
 {% macro number_of(expression) -%}
-    case when {{ expression }} ~ '^-?[0-9]{1,9}([.][0-9]+)?$' then ({{ expression }})::numeric end
+    case
+        when {{ expression }} ~ '^-?[0-9]{1,9}([.,][0-9]+)?$'
+            then replace({{ expression }}, ',', '.')::numeric
+    end
 {%- endmacro %}

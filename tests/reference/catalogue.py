@@ -18,7 +18,7 @@ NONE = "(none)"
 ROLES = ("team", "type", "lead_time", "story_points", "assignee", "state")
 
 _CUSTOM_FIELD_MEMBER = re.compile(r"^__CUSTOM_FIELD__(.+)_\d+$")
-_NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
+_NUMBER = re.compile(r"^-?\d+([.,]\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,9 @@ class Catalogue:
         if is_number(value):
             return Decimal(str(value))
         text = self.text(value)
-        return Decimal(text) if text is not None and _NUMBER.match(text) else None
+        if text is not None and _NUMBER.match(text):
+            return Decimal(text.replace(",", "."))
+        return None
 
     def category(self, value: object, project: str | None) -> str:
         """The category of a state: the seed's, else what the element's own bundle says."""
