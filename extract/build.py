@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def check_vars(connection: Connection, given: dict[str, Any], *, role: str) -> N
         raise ConfigurationError(
             f"unknown vars: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}"
         )
+    _check_spelling()
     for name, kind in VARS.items():
         value = definition(name, given, None)
         if value is not None or name in given:
@@ -108,6 +110,22 @@ def check_vars(connection: Connection, given: dict[str, Any], *, role: str) -> N
             f"the var reader_role names {role}, the role of the run itself, which would become "
             "read-only; name another role"
         )
+
+
+def _check_spelling() -> None:
+    """Refuse a var of `dbt_project.yml` that looks like one of ours and that no SQL reads."""
+    for name in sorted(map(str, _project_vars().keys() - VARS.keys())):
+        meant = get_close_matches(name, VARS, n=1, cutoff=0.8)
+        if meant and not _is_read(name):
+            raise ConfigurationError(
+                f"dbt_project.yml sets the var {name}, which nothing reads; {meant[0]} is meant?"
+            )
+
+
+def _is_read(name: str) -> bool:
+    reads = re.compile(rf"""\bvar\(\s*['"]{re.escape(name)}['"]""")
+    files = (PROJECT_ROOT / "dbt_project").rglob("*.sql")
+    return any(reads.search(file.read_text(encoding="utf-8")) for file in files)
 
 
 def _check_var(name: str, kind: str, value: Any) -> None:

@@ -284,6 +284,10 @@ def test_a_reporting_time_zone_that_is_none_is_named(
             "the var timezone is no time zone's name: Mars/North",
         ),
         ("vars: {run_max_age_hours: .inf}", "the var run_max_age_hours is a number above 0"),
+        (
+            "vars: {story_type: [Bug]}",
+            "dbt_project.yml sets the var story_type, which nothing reads; story_types is meant?",
+        ),
     ],
 )
 def test_definitions_that_mean_nothing_are_named(
