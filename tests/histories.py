@@ -663,7 +663,16 @@ class Tracker:
             for _ in range(rng.choice((1, 1, 1, 2))):
                 if at >= person.latest and ("ProjectCategory", at) not in person.touched:
                     rng.choice(actions)(person, at)
+        if rng.random() < 0.08:
+            self.import_with_past(person)
         return person
+
+    def import_with_past(self, person: Person) -> None:
+        """Created by an import that brought some, or all, of its changes along."""
+        person.created = self.rng.randint(person.created, person.latest)
+        # who was in which sprint is no longer known without the rule that is to be tested
+        for key in [key for key in self.truth if key[1] == person.id]:
+            del self.truth[key]
 
     def import_resolved(self, person: Person) -> None:
         """Resolved before anything was recorded; some by a clock that ran ahead."""

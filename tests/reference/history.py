@@ -18,12 +18,22 @@ CHAIN_LIMIT = 8
 
 @dataclass(frozen=True)
 class Change:
-    """One activity on one field: what went and what came."""
+    """One activity on one field: what went and what came.
+
+    `made` is the moment that the tracker gives; what is older than the issue (an import) counts at
+    its creation, which `moment` says.
+    """
 
     moment: int
     id: str
     removed: object
     added: object
+    made: int = -1
+
+    @property
+    def order(self) -> int:
+        """The moment by which changes of one issue follow each other."""
+        return self.moment if self.made < 0 else self.made
 
 
 KeyOf = Callable[[object], Hashable]
@@ -50,9 +60,9 @@ def in_order(
     values may be the same, tried in turn; `first` and `last` are the values before and after all
     changes, where they are known. Ids, as numbers, decide only where no chain exists.
     """
-    by_moment = sorted(changes, key=lambda change: (change.moment, id_key(change.id)))
+    by_moment = sorted(changes, key=lambda change: (change.order, id_key(change.id)))
     ordered: list[Change] = []
-    groups = [list(group) for _, group in groupby(by_moment, key=lambda change: change.moment)]
+    groups = [list(group) for _, group in groupby(by_moment, key=lambda change: change.order)]
     for position, group in enumerate(groups):
         before = ordered[-1].added if ordered else first
         following = groups[position + 1] if position + 1 < len(groups) else []
@@ -155,9 +165,9 @@ class ManyValues:
             added = {key(one): one for one in as_list(change.added)}
             self.elements = {**removed, **added, **self.elements}
             for one in removed.keys() - added.keys():
-                self.steps.setdefault(one, []).append((change.moment, -1))
+                self.steps.setdefault(one, []).append((change.order, -1))
             for one in added.keys() - removed.keys():
-                self.steps.setdefault(one, []).append((change.moment, 1))
+                self.steps.setdefault(one, []).append((change.order, 1))
         self.intervals = {
             one: presence(steps, since, one in self.present_keys)
             for one, steps in self.steps.items()
@@ -205,7 +215,8 @@ def presence(steps: list[tuple[int, int]], since: int, is_present: bool) -> list
     """When a thing was in a set, from its additions (+1) and removals (-1).
 
     Within one millisecond additions and removals take turns, whatever their ids. Where the first
-    event takes the thing out, it was in since `since`. Without any event the present decides.
+    event takes the thing out, it was in since `since`, before which nothing counts. Without any
+    event the present decides.
     """
     groups = [
         (moment, [step for _, step in group])
@@ -224,7 +235,8 @@ def presence(steps: list[tuple[int, int]], since: int, is_present: bool) -> list
         inside = ends_inside
     if inside:
         found.append(Interval(start, FOREVER, recorded))
-    return as_set(found)
+    # what an import brought counts as made at the creation
+    return as_set(Interval(max(one.start, since), one.end, one.is_recorded) for one in found)
 
 
 def _was_inside(groups: list[tuple[int, list[int]]], is_present: bool) -> bool:
@@ -248,6 +260,8 @@ def resolutions(changes: list[Change], created: int, resolved: int | None) -> li
         start = _resolution_moment(ordered[0].removed, created)
     for change in ordered:
         came = None if change.added is None else _resolution_moment(change.added, change.moment)
+        if came is not None and change.moment <= created:
+            came = change.moment
         if came is not None and came == start:
             continue
         if start is not None:
@@ -299,13 +313,13 @@ class IssueHistory:
             if category == "CustomFieldCategory":
                 key = catalogue.activity_field(activity)
                 if key is not None:
-                    self._fields.setdefault(key, []).append(read_change(activity))
+                    self._fields.setdefault(key, []).append(read_change(activity, self.created))
             elif category == "SprintCategory":
-                self.sprint_changes.append(read_change(activity))
+                self.sprint_changes.append(read_change(activity, self.created))
             elif category == "ProjectCategory":
-                moves.append(read_change(activity, unwrap=moved_project))
+                moves.append(read_change(activity, self.created, unwrap=moved_project))
             elif category == "IssueResolvedCategory":
-                resolved.append(read_change(activity))
+                resolved.append(read_change(activity, self.created))
         self.projects = SingleValue(moves, issue["project"], [identity])
         self.resolutions = resolutions(resolved, self.created, self.resolved_at)
 
@@ -402,15 +416,19 @@ class IssueHistory:
         return self.visits[-1].state != self.catalogue.text(self.role_now("state"))
 
 
-def read_change(activity: dict, unwrap: Callable[[object], object] | None = None) -> Change:
+def read_change(
+    activity: dict, created: int, unwrap: Callable[[object], object] | None = None
+) -> Change:
     """An activity with its values as one thing, a list of several, or None."""
 
     def value(side: object) -> object:
         things = [unwrap(one) if unwrap else one for one in as_list(side)]
         return things[0] if len(things) == 1 else things or None
 
+    made = from_ms(activity["timestamp"]) or 0
     return Change(
-        moment=from_ms(activity["timestamp"]) or 0,
+        moment=max(made, created),
+        made=made,
         id=activity["id"],
         removed=value(activity["removed"]),
         added=value(activity["added"]),

@@ -215,7 +215,7 @@ class SprintBook:
             removed = {one["id"] for one in as_list(change.removed)}
             for sprint_id in (added ^ removed) & sprints.keys():
                 step = 1 if sprint_id in added else -1
-                steps.setdefault(sprint_id, []).append((change.moment, step))
+                steps.setdefault(sprint_id, []).append((change.order, step))
         return {
             sprint_id: presence(found, history.created, sprint_id in held)
             for sprint_id, found in steps.items()

@@ -29,21 +29,27 @@ changes as (
 
 ),
 
--- A resolution holds from the moment that the tracker gives it, not from that of the record.
+-- A resolution holds from the moment that the tracker gives it, not from that of the record; one that
+-- came with an import, from the creation.
 recorded as (
 
     select
-        issue_id,
-        change_number,
-        to_value is not null as is_resolved,
-        changed_at,
+        changes.issue_id,
+        changes.change_number,
+        changes.to_value is not null as is_resolved,
+        changes.changed_at,
         coalesce(
-            case when to_value ~ '^[0-9]{1,15}$' then {{ moment_of('to_value') }} end,
-            changed_at
+            case
+                when changes.changed_at > issues.created_at and changes.to_value ~ '^[0-9]{1,15}$'
+                    then {{ moment_of('changes.to_value') }}
+            end,
+            changes.changed_at
         ) as resolved_at,
-        case when from_value ~ '^[0-9]{1,15}$' then {{ moment_of('from_value') }} end
-            as reopened_from_at
+        case
+            when changes.from_value ~ '^[0-9]{1,15}$' then {{ moment_of('changes.from_value') }}
+        end as reopened_from_at
     from changes
+    inner join issues on changes.issue_id = issues.issue_id
 
 ),
 

@@ -71,6 +71,20 @@ sprint_members as (
 
 ),
 
+-- What came with an import, older than the issue, counts as made at the creation, in its order.
+dated_changes as (
+
+    select
+        sprint_changes.sprint_id,
+        sprint_changes.issue_id,
+        sprint_changes.changed_at as recorded_at,
+        greatest(sprint_changes.changed_at, issues.created_at) as changed_at,
+        sprint_changes.membership_change
+    from sprint_changes
+    inner join issues on sprint_changes.issue_id = issues.issue_id
+
+),
+
 turns as (
 
     select
@@ -80,8 +94,8 @@ turns as (
         membership_change,
         lag(membership_change) over in_order as previous_change,
         lead(changed_at) over in_order as next_change_at
-    from sprint_changes
-    window in_order as (partition by sprint_id, issue_id order by changed_at)
+    from dated_changes
+    window in_order as (partition by sprint_id, issue_id order by recorded_at)
 
 ),
 

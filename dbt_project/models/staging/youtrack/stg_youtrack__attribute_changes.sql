@@ -79,6 +79,7 @@ issues as (
 
     select
         issue_id,
+        created_at,
         state,
         resolved_at
     from {{ ref('stg_youtrack__issue_snapshots') }}
@@ -425,6 +426,7 @@ chained as (
 
 ),
 
+-- What came with an import is older than the issue: it counts as made at the creation, in its order.
 final as (
 
     select
@@ -434,7 +436,7 @@ final as (
             partition by counted.issue_id, counted.attribute
             order by counted.changed_at, chained.step
         ) as change_number,
-        counted.changed_at,
+        greatest(counted.changed_at, issues.created_at) as changed_at,
         counted.from_value_id,
         counted.from_value,
         counted.is_from_resolved,
@@ -444,6 +446,7 @@ final as (
         counted.is_to_resolved,
         counted.is_to_initial
     from counted
+    left join issues on counted.issue_id = issues.issue_id
     left join chained
         on
             counted.attribute = chained.attribute
