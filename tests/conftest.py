@@ -31,7 +31,8 @@ AWKWARD_NAME = "Отчёты по задачам и спринтам, всё в�
 LONGEST = (
     "test_run", "test_nights", "test_extract_other_servers", "test_extract_guards",
     "test_extract_load", "test_extract_faults", "test_extract_census", "test_crash",
-    "test_again_is_safe", "test_upgrade", "test_doctor", "test_marts",
+    "test_again_is_safe", "test_upgrade", "test_doctor", "test_ownership", "test_server",
+    "test_marts",
 )  # fmt: skip
 
 
@@ -49,7 +50,6 @@ def _clean_environment() -> None:
     for name in list(os.environ):
         if name.startswith(CLEANED):
             del os.environ[name]
-    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 
 

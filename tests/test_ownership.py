@@ -211,23 +211,20 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("only", [None, "FULL_REFRESH", "DEV_MODE"])
 def test_what_other_programs_set_decides_nothing(
     server: PostgresServer,
     database: str,
     youtrack: Server,
     published: tuple[str, dict[str, str]],
     tmp_path: Path,
-    only: str | None,
 ) -> None:
-    foreign = FOREIGN if only is None else {only: FOREIGN[only]}
     project = copy_project(tmp_path / "clone")
     home = tmp_path / "home"
     for folder in (home / ".dlt", project.root / ".dlt", project.root / ".of_another"):
         folder.mkdir(parents=True)
         (folder / "config.toml").write_text('dev_mode = true\n[broken\nname = "x"\n')
     environment = {**server.environment(database), **source_environment(youtrack)}
-    environment |= {"HOME": str(home), **foreign}
+    environment |= {"HOME": str(home), **FOREIGN}
     completed = project.run("run", "--vars", FROZEN, environment=environment)
     assert completed.returncode == 0, completed.stderr[-3000:]
     schemas = "select nspname from pg_namespace where nspname !~ '^pg_' order by nspname"

@@ -2,8 +2,8 @@
 
 -- The tracker's own word decides the category of such a state, be it misspelt in the seed or new.
 select
-    'state_categories.csv does not name the state "' || issues.state || '" of '
-    || count(*) || ' issues, which counts as ' || issues.state_category as message
+    'state_categories.csv does not name the state "' || issues.state || '" (issues: '
+    || count(*) || '), which counts as ' || issues.state_category as message
 from {{ ref('int_issues') }} as issues
 where
     issues.state is not null

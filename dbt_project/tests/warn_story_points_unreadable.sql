@@ -32,8 +32,8 @@ spelled as (
 )
 
 select
-    'The estimate "' || spelled.value || '" of ' || count(distinct spelled.issue_id)
-    || ' issues is no number, so that they have no story points' as message
+    'The estimate "' || spelled.value || '" (issues: ' || count(distinct spelled.issue_id)
+    || ') is no number and gives no story points' as message
 from spelled
 inner join {{ ref('int_issues') }} as issues on spelled.issue_id = issues.issue_id
 where spelled.value is not null and {{ number_of('spelled.value') }} is null

@@ -29,8 +29,8 @@ changes as (
 
 ),
 
--- A resolution holds from the moment that the tracker gives it, not from that of the record; one that
--- came with an import, from the creation.
+-- A resolution holds from the moment that the tracker gives it, not from that of the record; one
+-- that came with an import, from the creation.
 recorded as (
 
     select

@@ -426,7 +426,8 @@ chained as (
 
 ),
 
--- What came with an import is older than the issue: it counts as made at the creation, in its order.
+-- What came with an import is older than the issue, and counts as made at the creation, in its
+-- order.
 final as (
 
     select

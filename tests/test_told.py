@@ -1,0 +1,121 @@
+"""What the data or a seed says wrongly is told by a counted warning that names it."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from conftest import PostgresServer, Project, copy_project, source_environment
+from test_server import execute
+
+from demo.server import start
+from demo.tracker import Tracker
+
+
+def ms(text: str) -> int:
+    return int(datetime.fromisoformat(f"{text}+00:00").timestamp() * 1000)
+
+
+STATES = ("Open", "In Progress", "Review", "Done", "Duplicate")
+ESTIMATES = ("1", "0.5", "0,5", "1/2", "8 SP", "L")
+
+
+def company() -> Tracker:
+    """Six estimates in one closed sprint, and an issue that was imported with its past."""
+    tracker = Tracker(ms("2026-09-01T08:00:00"))
+    user = tracker.add_user("anna", "Anna", None)
+    project = tracker.add_project("AAA", "AAA", user)
+    states = [{"name": name, "is_resolved": name in STATES[-2:]} for name in STATES]
+    state = tracker.add_custom_field("State", "state[1]")
+    tracker.attach(project, state, states, role="state", default="Open", can_be_empty=False)
+    for name, role, values in (
+        ("Team", "team", ["Red", "Mobile"]),
+        ("Type", "type", ["Story", "Bug"]),
+        ("Story points", "points", list(ESTIMATES)),
+    ):
+        tracker.attach(project, tracker.add_custom_field(name, "enum[1]"), values, role=role)
+    board = tracker.add_board("Manual", [project])
+    sprint = tracker.add_sprint(
+        board, "Sprint 1", ms("2026-09-07T00:00:00"), ms("2026-09-20T23:59:59")
+    )
+    for value in ESTIMATES:
+        issue = tracker.create_issue(project, value, team="Red", type="Bug", points=value)
+        tracker.add_to_sprint(issue, sprint)
+    tracker.advance(ms("2026-09-10T12:00:00"))
+    imported = tracker.create_issue(project, "imported", team="Mobile")
+    field = project.roles["state"]
+    elements = {element.name: element for element in field.bundle.values}
+    for at, old, new in (
+        ("2026-08-01T00:00:00", "Open", "In Progress"),
+        ("2026-08-03T00:00:00", "In Progress", "Open"),
+        ("2026-08-04T00:00:00", "Open", "In Progress"),
+        ("2026-08-05T00:00:00", "In Progress", "Review"),
+    ):
+        tracker._record(
+            imported, field.field.kind, ms(at), user, (elements[new],), (elements[old],)
+        )
+    imported.values[field] = elements["Review"]
+    tracker.advance(ms("2026-09-11T12:00:00"))
+    tracker.set_state(imported, "Done")
+    duplicate = tracker.create_issue(project, "twice", team="Mobile")
+    tracker.set_state(duplicate, "Duplicate")
+    tracker.advance(ms("2026-11-01T10:00:00"))
+    return tracker
+
+
+@pytest.fixture
+def seeds(tmp_path: Path) -> Path:
+    """A copy of the project whose seeds somebody has misspelt."""
+    root = copy_project(tmp_path / "clone").root
+    seeds = root / "dbt_project" / "seeds"
+    categories = (seeds / "state_categories.csv").read_text(encoding="utf-8")
+    assert "\nDuplicate,cancelled\n" in categories
+    misspelt = categories.replace("\nDuplicate,cancelled\n", "\nDuplicat,cancelled\n")
+    (seeds / "state_categories.csv").write_text(misspelt, encoding="utf-8")
+    (seeds / "excluded_teams.csv").write_text("team\nMobil\nRED\n", encoding="utf-8")
+    return seeds
+
+
+def test_what_is_misspelt_or_odd_is_named_with_its_number(
+    server: PostgresServer, database: str, seeds: Path
+) -> None:
+    project = Project(seeds.parent.parent)
+    with start(company()) as youtrack:
+        environment = {**server.environment(database), **source_environment(youtrack)}
+        completed = project.run("run", environment=environment)
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    said = completed.stderr
+    # the seed
+    assert (
+        'state_categories.csv does not name the state "Duplicate" (issues: 1), which counts as done'
+        in said
+    )
+    assert 'excluded_teams.csv names the team "Mobil"' in said
+    assert "RED" not in said
+    # numbers in words
+    points = execute(
+        server, database, "select summary, story_points::text from marts.fct_issues order by 1"
+    )
+    assert dict(points) == {
+        "0,5": "0.50", "0.5": "0.50", "1": "1.00", "1/2": None, "8 SP": None, "L": None,
+        "imported": None, "twice": None,
+    }  # fmt: skip
+    for value in ("1/2", "8 SP", "L"):
+        assert f'The estimate "{value}" (issues: 1) is no number' in said
+    assert 'The estimate "0,5"' not in said
+    # a past that is older than the issue
+    assert "AAA-7 has changes from before its creation (4)" in said
+    times = (
+        "select started_at = created_at, lead_time_days::text, cycle_time_days::text, "
+        "has_time_error from marts.fct_issues where summary = 'imported'"
+    )
+    assert execute(server, database, times) == [(True, "1.00", "1.00", False)]
+    visits = (
+        "select visits.state, days::text from marts.fct_state_intervals as visits "
+        "inner join marts.fct_issues using (issue_id) where summary = 'imported' "
+        "order by visit_number"
+    )
+    found = execute(server, database, visits)
+    assert [row[0] for row in found] == [
+        "Open", "In Progress", "Open", "In Progress", "Review", "Done",
+    ]  # fmt: skip
+    assert [row[1] for row in found] == ["0.00", "0.00", "0.00", "0.00", "1.00", "0.00"]
