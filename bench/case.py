@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -66,7 +65,6 @@ def _extractor(
     url: str, token: str, dsn: str, folder: str, sweep: bool | None = None,
     activities_a_page: int | None = None,
 ) -> Any:  # fmt: skip
-    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     # imported here: the floor is measured without it
     from extract import pipeline
     from extract.youtrack import paging

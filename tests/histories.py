@@ -707,7 +707,7 @@ class Tracker:
             for sprint in person.sprints - person.recorded.keys():
                 if person.id in self.missing:
                     # no list and no activity tells of this membership any more
-                    del self.truth[sprint, person.id]
+                    self.truth.pop((sprint, person.id), None)
         if self.options.is_ambiguous:
             self.add_gaps()
         self.rng.shuffle(self.activities)

@@ -206,7 +206,7 @@ clipped as (
             as member_from,
         least(intervals.member_to, coalesce(project_intervals.valid_to, 'infinity')) as member_to,
         intervals.is_inferred
-        and intervals.member_from >= coalesce(project_intervals.valid_from, '-infinity')
+        and intervals.member_from > coalesce(project_intervals.valid_from, '-infinity')
             as is_inferred
     from intervals
     inner join sprints on intervals.sprint_id = sprints.sprint_id
