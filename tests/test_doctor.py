@@ -243,7 +243,7 @@ def test_whether_the_readers_role_is_there_is_told(
         "create role may_create login",
         f"grant create on database {given['PGDATABASE']} to may_create",
         "drop role if exists reader_of_doctor",
-        "create role reader_of_doctor",
+        "create role reader_of_doctor login",
     )
     definitions = patient.folder / "dbt_project.yml"
     definitions.write_text(definitions.read_text().replace("datalens_reader", reader))

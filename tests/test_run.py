@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 from conftest import FROZEN, PostgresServer, Project, clean_environment, source_environment
 
+from demo.company import Company
 from demo.server import Server, start
 from extract.record import LOCK_KEY
 
@@ -300,7 +301,8 @@ def test_another_youtrack_over_existing_data_is_refused(
     database, environment = published
     before = fingerprint(server, database)
     loaded = value(server, database, "select max(loaded_at) from raw.issues")
-    with start(youtrack.tracker) as other:
+    # on the same host, and with ids that are ours, too
+    with start(Company(issues=400, seed=4, today="2026-06-17")) as other:
         completed = project.run("run", environment={**environment, **source_environment(other)})
     assert completed.returncode == 78, completed.stderr[-2000:]
     assert re.search(r"YOUTRACK_URL", completed.stderr)

@@ -32,7 +32,8 @@ def adopt_address(
     if first:
         raise ConfigurationError(
             f"{compared}: {first}. This is not taken for the same YouTrack, and nothing is "
-            "written: one database serves one YouTrack"
+            "written: one database serves one YouTrack. Look at YOUTRACK_URL, or give another "
+            "PGDATABASE"
         )
     journal.adopt_source()
     findings.warn(f"the address of YouTrack has changed: {compared}, all agree")
