@@ -3,7 +3,10 @@
 import base64
 import hashlib
 import json
+import tempfile
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,13 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
+from extract.settings import PROJECT_ROOT
 from report import data as marts
 from report.charts import PERCENTS, specifications
 from report.locales import TIME_LOCALES, read_texts
 
 TEMPLATES = Path(__file__).resolve().parent / "template"
+CACHE = PROJECT_ROOT / ".local" / "cache"
 
 
 def write_report(
@@ -84,8 +89,28 @@ def script_safe(value: Any) -> str:
 
 @cache
 def vega_scripts() -> str:
-    """Vega, Vega-Lite and vega-embed (BSD-3-Clause) as vl-convert carries them: no download."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    """Vega, Vega-Lite and vega-embed (BSD-3-Clause) as vl-convert carries them: no download.
+
+    They depend on its version alone and take it seconds (2 of 3 for a page), so they are kept.
+    """
+    kept = CACHE / f"vega-{version('vl-convert-python')}.js"
+    with suppress(OSError):
+        return kept.read_text(encoding="utf-8")
+    scripts = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    # a folder that nobody may write to costs the seconds again, not the page
+    with suppress(OSError):
+        _keep(kept, scripts)
+    return scripts
+
+
+def _keep(kept: Path, text: str) -> None:
+    """Write it whole or not at all, whoever writes at the same time."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=kept.parent, prefix=kept.name, delete=False
+    ) as part:
+        part.write(text)
+    Path(part.name).replace(kept)
 
 
 def _hash(text: str) -> str:
