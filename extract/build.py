@@ -17,12 +17,16 @@ import psycopg2
 import yaml
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
+from extract import publish
 from extract.database import Database
 from extract.errors import ConfigurationError, DiskError, RunError, UsageError
 from extract.redaction import plain
 from extract.settings import PROJECT_ROOT, dbt_target
 
 logger = logging.getLogger(__name__)
+
+# The run's one "now", which the macro as_of reads.
+AS_OF = "LEAD_TIME_AS_OF"
 
 # How many offenders of one failing test are shown; the rest is a query away.
 OFFENDERS_SHOWN = 3
@@ -181,11 +185,26 @@ class Dbt:
         as_of: datetime,
         on_progress: Callable[[str, int, int | None], None],
     ) -> None:
-        self._vars = {**given_vars, "as_of": as_of.isoformat()}
+        # dbt parses the whole project anew whenever a var differs from the last time (7 of a run's
+        # 19 s): what differs from run to run travels in the environment
+        self._vars = {
+            **{name: value for name, value in given_vars.items() if name != "as_of"},
+            "marts_schema": publish.NEXT,
+        }
         self._on_progress = on_progress
+        # of the parse, for the commands after it
+        self._manifest: Any = None
         os.environ.update(database.environment())
+        os.environ[AS_OF] = as_of.isoformat()
         _silence_foreign_settings()
         self._profiles = _profiles_folder()
+
+    def parse(self) -> None:
+        """Read the project, so that its mistakes are told before a tracker is asked.
+
+        Raises BuildError with dbt's own words.
+        """
+        self._manifest, _ = self._invoke("parse")
 
     def build(self, connection: Connection) -> BuildReport:
         """Build and test everything into `marts_next`.
@@ -193,58 +212,50 @@ class Dbt:
         Raises BuildError when a model or a test of severity error failed; its message names the
         first of them, the report in `error.report` all.
         """
+        # the manifest is written once, by parse
         results, warnings = self._invoke(
-            "build", marts_schema="marts_next", extra=("--exclude-resource-type", "unit_test")
+            "build", "--exclude-resource-type", "unit_test", "--no-write-json"
         )
-        report = _report(results, connection)
+        report = _report(results.results, connection)
         report.warnings += warnings
         if report.errors:
             raise BuildError(_headline(report.errors), report)
         return report
 
     def build_status_view(self) -> None:
-        """Build `marts.pipeline_status` alone: it answers before there is any mart."""
-        self._invoke("run", marts_schema="marts", extra=("--select", "pipeline_status"))
+        """Build `pipeline_status` alone into `marts_next`."""
+        self._invoke("run", "--select", "pipeline_status", "--no-write-json")
 
     def write_docs(self) -> Path:
         """Write the lineage site as one static file; returns where it is."""
-        from dbt.cli.main import dbtRunner
-
-        counter = _Counter(self._on_progress)
-        arguments = [
-            "docs", "generate", "--static", "--project-dir", str(PROJECT_ROOT),
-            "--profiles-dir", str(self._profiles), "--vars", json.dumps(self._vars, default=str),
-            "--log-level", "none", "--no-use-colors",
-        ]  # fmt: skip
-        outcome = dbtRunner(callbacks=[counter]).invoke(arguments)
-        if not outcome.success:
-            raise _ended_early("docs generate", outcome.exception, counter.last_error)
-        page = dbt_target() / "static_index.html"
+        # a folder of its own: over the published marts, the project is parsed with other vars
+        folder = dbt_target() / "docs"
+        self._vars["marts_schema"] = publish.LIVE
+        self._invoke("docs", "generate", "--static", "--target-path", str(folder))
         # The page is shown to others, whom the folders of this machine do not concern. Where a text
         # of its JSON begins, lest a short path (/app) be taken out of a word.
-        text, root = page.read_text(encoding="utf-8"), str(PROJECT_ROOT)
+        text = (folder / "static_index.html").read_text(encoding="utf-8")
+        root = str(PROJECT_ROOT)
         for spelled in (root, json.dumps(root)[1:-1]):
             text = re.sub(rf'(?<="){re.escape(spelled)}(?=[/"])', ".", text)
+        page = dbt_target() / "static_index.html"
         page.write_text(text, encoding="utf-8")
         return page
 
-    def _invoke(
-        self, command: str, *, marts_schema: str, extra: tuple[str, ...]
-    ) -> tuple[list[Any], list[str]]:
-        """The results of a dbt command, and what its macros warned of."""
+    def _invoke(self, *command: str) -> tuple[Any, list[str]]:
+        """What a dbt command came to, and what its macros warned of."""
         # imported here: it costs two seconds that `status` and `psql` need not pay
         from dbt.cli.main import dbtRunner
 
         counter = _Counter(self._on_progress)
         arguments = [
-            command, "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(self._profiles),
-            "--vars", json.dumps({**self._vars, "marts_schema": marts_schema}, default=str),
-            "--log-level", "none", "--no-use-colors", *extra,
+            *command, "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(self._profiles),
+            "--vars", json.dumps(self._vars, default=str), "--log-level", "none", "--no-use-colors",
         ]  # fmt: skip
-        outcome = dbtRunner(callbacks=[counter]).invoke(arguments)
-        if outcome.result is None or not hasattr(outcome.result, "results"):
-            raise _ended_early(command, outcome.exception, counter.last_error)
-        return outcome.result.results, counter.warnings
+        outcome = dbtRunner(manifest=self._manifest, callbacks=[counter]).invoke(arguments)
+        if outcome.result is None or (outcome.exception and not outcome.success):
+            raise _ended_early(" ".join(command[:2]), outcome.exception, counter.last_error)
+        return outcome.result, counter.warnings
 
 
 def _silence_foreign_settings() -> None:

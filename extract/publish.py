@@ -51,6 +51,17 @@ def prepare(connection: Connection) -> None:
     _drop_retired(connection)
 
 
+def publish_status_view(connection: Connection, *, reader: str) -> None:
+    """Move `pipeline_status` from `marts_next`: it answers before there is any mart."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("alter view {}.pipeline_status set schema {}").format(
+                sql.Identifier(NEXT), sql.Identifier(LIVE)
+            )
+        )
+        _let_reader_in(cursor, reader)
+
+
 def publish(connection: Connection, *, reader: str, run_id: str) -> None:
     """Swap the schemas; keep the views that somebody hung on a mart working.
 
@@ -69,7 +80,7 @@ def publish(connection: Connection, *, reader: str, run_id: str) -> None:
             _rename(cursor, LIVE, retired)
             _rename(cursor, NEXT, LIVE)
             _carry_grants(cursor, retired)
-            _let_reader_in(cursor, reader, retired)
+            _let_reader_in(cursor, reader, retired=retired)
             for view in views:
                 _hang_again(cursor, view)
     except psycopg2.Error as error:
@@ -121,7 +132,9 @@ def _carry_grants(cursor: psycopg2.extensions.cursor, retired: str) -> None:
         cursor.execute(grant)
 
 
-def _let_reader_in(cursor: psycopg2.extensions.cursor, reader: str, retired: str) -> None:
+def _let_reader_in(
+    cursor: psycopg2.extensions.cursor, reader: str, retired: str | None = None
+) -> None:
     """The reader sees the new marts and not the retired ones, from the same moment on."""
     cursor.execute("select 1 from pg_roles where rolname = %s", (reader,))
     if cursor.fetchone() is None:
@@ -130,9 +143,10 @@ def _let_reader_in(cursor: psycopg2.extensions.cursor, reader: str, retired: str
     cursor.execute(
         sql.SQL("grant usage on schema {} to {}").format(sql.Identifier(LIVE), role),
     )
-    cursor.execute(
-        sql.SQL("revoke all on schema {} from {}").format(sql.Identifier(retired), role),
-    )
+    if retired:
+        cursor.execute(
+            sql.SQL("revoke all on schema {} from {}").format(sql.Identifier(retired), role),
+        )
 
 
 def _views_hung_on_marts(cursor: psycopg2.extensions.cursor) -> list[HungView]:

@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -36,6 +36,7 @@ from extract.errors import (
     RunError,
     UsageError,
 )
+from extract.memory import rare_collections
 from extract.ownership import claim, refuse_strangers_tables
 from extract.pipeline import LoadReport, Source, load, made_tables
 from extract.record import RunRecord, holds_lock, take_lock
@@ -111,7 +112,7 @@ def execute(options: RunOptions) -> int:
             with suppress(ValueError):
                 error_reports.start(os.environ.get("SENTRY_DSN"), console.redact)
             session = stack.enter_context(_session(console, alarm, as_of, started_at, is_demo))
-            with session.stoppable():
+            with session.stoppable(), rare_collections():
                 _work(session, options, as_of, result)
         except LockedError as locked:
             console.say(str(locked), style="yellow")
@@ -183,7 +184,7 @@ def _session(
         alarm.memory = record
         if died_before:
             console.warn("the run before this one died without a word; it is recorded as NOK now")
-        yield Session(database, connection, record, console, alarm, died_before, problem)
+        yield Session(database, connection, record, console, alarm, died_before, is_demo, problem)
         record.connection.close()
     finally:
         connection.close()
@@ -194,28 +195,48 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
     check_vars(session.connection, options.dbt_vars, role=database.user)
     if options.build:
         check_seeds()
-    dbt = Dbt(database, options.dbt_vars, as_of=as_of, on_progress=console.progress)
-    if not _exists(session, "marts.pipeline_status"):
-        dbt.build_status_view()
-    # Only now: a mistake in the settings shows on the dashboard too.
-    settings = read_settings()
-    if session.source_problem and options.extract:
-        raise ConfigurationError(session.source_problem)
-    if not options.extract and not _exists(session, "raw.extract_runs"):
-        raise ConfigurationError("nothing is loaded yet, so there is nothing to build: make run")
-    console.set_level(settings.log_level)
-    with session.limited_to(settings.run_timeout_minutes):
-        if options.extract:
-            session.record.update(stage="extract")
-            result.load = _load(session, options, settings, as_of)
-        else:
-            session.record.keep_data_as_of()
-        if options.build:
-            session.record.update(stage="build")
-            publish.prepare(session.connection)
-            _build(session, dbt, result)
-            session.record.update(stage="publish")
-            _publish(session, options)
+    with _company(session, options, as_of) as company:
+        dbt = Dbt(database, options.dbt_vars, as_of=as_of, on_progress=console.progress)
+        has_status = _exists(session, "marts.pipeline_status")
+        if options.build or not has_status:
+            dbt.parse()
+        if not has_status:
+            dbt.build_status_view()
+            publish.publish_status_view(session.connection, reader=_reader(options))
+        # Only now: a mistake in the settings shows on the dashboard too.
+        settings = read_settings()
+        if session.source_problem and options.extract:
+            raise ConfigurationError(session.source_problem)
+        if not options.extract and not _exists(session, "raw.extract_runs"):
+            raise ConfigurationError(
+                "nothing is loaded yet, so there is nothing to build: make run"
+            )
+        console.set_level(settings.log_level)
+        with session.limited_to(settings.run_timeout_minutes):
+            if options.extract:
+                session.record.update(stage="extract")
+                source = company() if company else _configured_source(settings)
+                result.load = _load(session, options, source, as_of)
+            else:
+                session.record.keep_data_as_of()
+            if options.build:
+                session.record.update(stage="build")
+                publish.prepare(session.connection)
+                _build(session, dbt, result)
+                session.record.update(stage="publish")
+                _publish(session, options)
+
+
+@contextmanager
+def _company(
+    session: Session, options: RunOptions, as_of: datetime
+) -> Iterator[Callable[[], Source] | None]:
+    """The demo, which is made while dbt reads the project; None where a YouTrack is configured."""
+    if not (session.is_demo and options.extract):
+        yield None
+        return
+    with simulated_youtrack(as_of.date()) as company:
+        yield company
 
 
 def _build(session: Session, dbt: Dbt, result: _Result) -> None:
@@ -234,24 +255,21 @@ def _build(session: Session, dbt: Dbt, result: _Result) -> None:
         raise
 
 
-def _load(session: Session, options: RunOptions, settings: Settings, as_of: datetime) -> LoadReport:
+def _load(session: Session, options: RunOptions, source: Source, as_of: datetime) -> LoadReport:
     working_dir = PROJECT_ROOT / ".local" / "dlt" / session.database.name
-    with _source(settings, as_of) as source:
-        if source.identity and forget_other_company(
-            session.connection, source.identity, working_dir
-        ):
-            session.console.say("the simulated company of another day is dropped and loaded anew")
-        report = load(
-            source,
-            session.database.url(),
-            run_id=session.record.run_id,
-            as_of=as_of,
-            working_dir=working_dir,
-            sweep=options.sweep or None,
-            accept_missing=options.accept_missing,
-            source_moved=options.source_moved,
-            on_progress=session.console.progress,
-        )
+    if source.identity and forget_other_company(session.connection, source.identity, working_dir):
+        session.console.say("the simulated company of another day is dropped and loaded anew")
+    report = load(
+        source,
+        session.database.url(),
+        run_id=session.record.run_id,
+        as_of=as_of,
+        working_dir=working_dir,
+        sweep=options.sweep or None,
+        accept_missing=options.accept_missing,
+        source_moved=options.source_moved,
+        on_progress=session.console.progress,
+    )
     for warning in report.warnings:
         session.console.warn(warning)
     session.record.update(
@@ -262,14 +280,8 @@ def _load(session: Session, options: RunOptions, settings: Settings, as_of: date
     return report
 
 
-@contextmanager
-def _source(settings: Settings, as_of: datetime) -> Iterator[Source]:
-    """What to read: the configured YouTrack, or the demo, which lives as long as this block."""
-    if not settings.youtrack_url or not settings.youtrack_token:
-        with simulated_youtrack(as_of.date()) as source:
-            yield source
-        return
-    yield Source(
+def _configured_source(settings: Settings) -> Source:
+    return Source(
         url=settings.youtrack_url,
         token=settings.youtrack_token.get_secret_value(),
         projects=settings.youtrack_projects,
@@ -281,8 +293,11 @@ def _source(settings: Settings, as_of: datetime) -> Iterator[Source]:
 def _publish(session: Session, options: RunOptions) -> None:
     if not holds_lock(session.connection):
         raise DatabaseError("the run's lock was lost before publishing; the marts stay as they are")
-    reader = definition("reader_role", options.dbt_vars, "datalens_reader")
-    publish.publish(session.connection, reader=reader, run_id=session.record.run_id)
+    publish.publish(session.connection, reader=_reader(options), run_id=session.record.run_id)
+
+
+def _reader(options: RunOptions) -> str:
+    return definition("reader_role", options.dbt_vars, "datalens_reader")
 
 
 def _end(

@@ -34,6 +34,7 @@ class Session:
     console: RunConsole
     alarm: Alarm
     died_before: bool = False
+    is_demo: bool = False
     source_problem: str | None = None
     _ended: threading.Lock = field(default_factory=threading.Lock)
 

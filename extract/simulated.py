@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -18,10 +18,12 @@ from extract.settings import PROJECT_ROOT
 
 
 @contextmanager
-def simulated_youtrack(today: date) -> Iterator[Source]:
+def simulated_youtrack(today: date) -> Iterator[Callable[[], Source]]:
     """Serve the demo company, as it stands on `today`, while the block lasts.
 
-    The process watches its stdin and ends with it, so it dies with this one, however that dies.
+    The company is made while the block does something else; what it gets waits for the company and
+    says where it is. The process watches its stdin and ends with it, so it dies with this one,
+    however that dies.
     """
     with subprocess.Popen(  # noqa: S603  (our own module)
         [sys.executable, "-m", "demo", "--port", "0", "--today", str(today), *_size()],
@@ -32,8 +34,10 @@ def simulated_youtrack(today: date) -> Iterator[Source]:
         env={**os.environ, "DEMO_EXIT_ON_EOF": "1"},
     ) as process:
         try:
-            line = process.stdout.readline() if process.stdout else ""
-            yield _source(line, identity=" ".join(["the demo company of", str(today), *_size()]))
+            yield lambda: _source(
+                process.stdout.readline() if process.stdout else "",
+                identity=" ".join(["the demo company of", str(today), *_size()]),
+            )
         finally:
             process.terminate()
 

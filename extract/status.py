@@ -1,6 +1,7 @@
 """The small commands beside a run: its status, and psql in its database."""
 
 import os
+import sys
 from contextlib import suppress
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,6 +62,7 @@ def show_status() -> int:
 
 def show_docs() -> None:
     """Write the lineage site and serve it on loopback until it is interrupted."""
+    sys.stderr.write("writing the lineage site: dbt asks for the columns of every table …\n")
     dbt = Dbt(_database(), {}, as_of=datetime.now(timezone.utc), on_progress=lambda *_: None)
     page = dbt.write_docs()
     console = Console(highlight=False, soft_wrap=True)

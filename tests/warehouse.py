@@ -13,6 +13,7 @@ from histories import write_raw, write_seeds
 from reference import KEYS, Definitions, compare, compute, read_marts, read_raw, read_seeds
 
 from demo.server import Server
+from extract.build import AS_OF
 from extract.record import _TABLE as RUNS_TABLE
 
 
@@ -22,6 +23,8 @@ class Warehouse:
     def __init__(self, server: PostgresServer, database: str, folder: Path) -> None:
         self.connection = server.connect(database)
         self._environment = server.environment(database)
+        # of this checkout, where the runs of a test have one of their own
+        self._target = str((server.targets or folder) / f"{database}_here")
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         profile = (REPOSITORY / "profiles.example.yml").read_text(encoding="utf-8")
@@ -30,7 +33,12 @@ class Warehouse:
             cursor.execute("create schema if not exists ops")
             cursor.execute(RUNS_TABLE)
 
-    def dbt(self, *arguments: str, variables: Mapping[str, object] | None = None) -> None:
+    def dbt(
+        self,
+        *arguments: str,
+        variables: Mapping[str, object] | None = None,
+        as_of: datetime | None = None,
+    ) -> None:
         """Run a dbt command; an assertion fails with dbt's own words."""
         from dbt.cli.main import dbtRunner
 
@@ -42,6 +50,8 @@ class Warehouse:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self._environment.items():
                 patch.setenv(name, value)
+            if as_of:
+                patch.setenv(AS_OF, as_of.isoformat())
             outcome = runner.invoke(
                 [
                     *arguments,
@@ -50,7 +60,7 @@ class Warehouse:
                     "--profiles-dir",
                     str(self._folder),
                     "--target-path",
-                    str(self._folder / "target"),
+                    self._target,
                     "--log-path",
                     str(self._folder / "logs"),
                     "--log-level",
@@ -63,7 +73,7 @@ class Warehouse:
 
     def build_models(self, variables: Mapping[str, object], as_of: datetime) -> None:
         """The models alone: their data tests judge real trackers, not drawn ones."""
-        self.dbt("run", variables={**variables, "as_of": as_of.isoformat()})
+        self.dbt("run", variables=variables, as_of=as_of)
 
     def differences(self, definitions: Definitions, as_of: datetime) -> list[str]:
         """Where the marts differ from the reference, cell by cell."""

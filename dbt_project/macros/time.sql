@@ -1,6 +1,9 @@
-{#- "Now": one moment per run, given by the runner as the var as_of; unit tests override it. -#}
+{#- "Now": one moment per run. The runner gives it in the environment, which is read while a model
+    runs and not while it is parsed: a run in which only the time is another parses nothing anew. By
+    hand it is the var as_of, else the start of dbt. -#}
 {% macro as_of() -%}
-    {{ text_literal(var('as_of', none) or run_started_at.isoformat()) }}::timestamptz
+    {%- set given = env_var('LEAD_TIME_AS_OF', '') if execute else '' -%}
+    {{ text_literal(given or var('as_of', none) or run_started_at.isoformat()) }}::timestamptz
 {%- endmacro %}
 
 
