@@ -6,9 +6,9 @@ No test reads the developer's own `.env`, database or YouTrack.
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import psycopg2
@@ -70,6 +70,8 @@ class PostgresServer:
     host: str
     port: str = embedded.PORT
     user: str = embedded.SUPERUSER
+    # where dbt keeps what it has parsed for each database: the next run there need not parse again
+    targets: Path | None = None
 
     def connect(self, database: str = "postgres", user: str | None = None):
         """A connection in autocommit mode."""
@@ -86,6 +88,7 @@ class PostgresServer:
             "PGPORT": self.port,
             "PGUSER": self.user,
             "PGDATABASE": database,
+            **({"DBT_TARGET_PATH": str(self.targets / database)} if self.targets else {}),
         }
 
 
@@ -93,7 +96,8 @@ class PostgresServer:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """An embedded PostgreSQL that lives as long as the test session."""
     data = tmp_path_factory.mktemp("postgres") / "data"
-    yield PostgresServer(host=str(embedded.start(data)))
+    targets = tmp_path_factory.mktemp("targets")
+    yield PostgresServer(host=str(embedded.start(data)), targets=targets)
     embedded.stop(data)
 
 
@@ -104,11 +108,16 @@ def database(server: PostgresServer) -> Iterator[str]:
 
 
 def fresh_database(server: PostgresServer) -> Iterator[str]:
-    """Create a database, yield its name, drop it."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    identifier = sql.Identifier(name)
+    """Create a database, yield its name, drop it.
+
+    The first name that is free: dbt has parsed the project for it before.
+    """
     connection = server.connect()
     with connection.cursor() as cursor:
+        cursor.execute("select datname from pg_database")
+        taken = {name for (name,) in cursor.fetchall()}
+        name = next(name for name in map("test_{}".format, count()) if name not in taken)
+        identifier = sql.Identifier(name)
         cursor.execute(sql.SQL("create database {}").format(identifier))
         yield name
         cursor.execute(sql.SQL("drop database if exists {} with (force)").format(identifier))
