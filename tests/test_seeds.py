@@ -42,6 +42,47 @@ def test_a_seed_that_cannot_be_read_as_meant_is_named_with_its_line(
     assert str(raised.value).startswith(f"{FILE}, {said}")
 
 
+SLIPS = {
+    "a category that is none": (
+        "state_categories",
+        "state,category\nOpen,todo\nReview,in_progres\n",
+        "line 3: category is one of todo, in_progress, waiting, done, cancelled, "
+        'not "in_progres"; in_progress is meant?',
+    ),
+    "a state without category": (
+        "state_categories",
+        "state,category\nOpen,\n",
+        "line 2: category is empty",
+    ),
+    "a state twice": (
+        "state_categories",
+        'state,category\nОткрыта,todo\n"In\nwork",waiting\nоткрыта,done\n',
+        'line 5: state names "открыта" again, after line 2',
+    ),
+    "a day that is no number": (
+        "lead_time_buckets",
+        "label,from_day,to_day,position\nall,0,1.5,1\n",
+        'line 2: to_day is a whole number, not "1.5"',
+    ),
+    "a board twice": (
+        "board_teams",
+        "board_id,board,team\n,Kanban,Web\n,Scrum,Web\n83-1,,Web\n83-1,,Core\n",
+        'line 5: board_id names "83-1" again, after line 4',
+    ),
+}
+
+
+@pytest.mark.parametrize(("seed", "content", "said"), SLIPS.values(), ids=SLIPS)
+def test_a_value_that_a_test_of_the_seed_refuses_is_named_with_its_line(
+    root: Path, seed: str, content: str, said: str
+) -> None:
+    file = f"dbt_project/seeds/{seed}.csv"
+    (root / file).write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        check_seeds(root)
+    assert str(raised.value) == f"{file}, {said}"
+
+
 def test_semicolons_for_commas_are_named(root: Path) -> None:
     path = root / "dbt_project" / "seeds" / "state_categories.csv"
     path.write_bytes(path.read_bytes().replace(b",", b";"))
