@@ -317,10 +317,51 @@ def _report(results: list[Any], connection: Connection) -> BuildReport:
                 report.tests_warned += 1
                 report.warnings.append(_test_sentence(result, connection))
         elif status == "error":
-            report.errors.append(f"{result.node.name}: {_one_line(result.message or '')}")
+            report.errors.append(_model_sentence(result))
         elif kind == "model" and status == "success":
             report.models_built += 1
     return report
+
+
+# dbt's names of what psycopg2 calls a type, as a contract spells them
+_CONTRACT_TYPES = {
+    "STRING": "text",
+    "LONGINTEGER": "bigint",
+    "DECIMAL": "numeric",
+    "FLOAT": "double precision",
+    "DATETIMETZ": "timestamptz",
+    "DATETIME": "timestamp",
+}
+# of dbt's table of what a contract and its model do not have in common
+_CONTRACT_ROW = re.compile(
+    r"^\s*\|\s*(\w+)\s*\|([^|]*)\|([^|]*)\|\s*(\w[^|]*?)\s*\|\s*$", re.MULTILINE
+)
+
+
+def _model_sentence(result: Any) -> str:
+    """Why a model failed; where its contract did, the line of the YAML that mends it."""
+    message = result.message or ""
+    if "enforced contract" in message:
+        yaml_file = str(result.node.patch_path).partition("://")[2]
+        mended = [_contract_advice(row, yaml_file) for row in _CONTRACT_ROW.findall(message)]
+        if advice := list(filter(None, mended)):
+            return f"{result.node.name}: {'; '.join(advice)}"
+    # where in dbt's own macros, nobody needs to know
+    told = re.sub(r"^\s*> (in macro|called by) .*$", "", message, flags=re.MULTILINE)
+    return f"{result.node.name}: {_one_line(told)}"
+
+
+def _contract_advice(row: tuple[str, ...], yaml_file: str) -> str | None:
+    column, made, agreed, reason = (part.strip() for part in row)
+    made, agreed = (_CONTRACT_TYPES.get(each, each.lower()) for each in (made, agreed))
+    return {
+        "missing in contract": f"the contract does not know the column {column}: add "
+        f'"- name: {column}" with "data_type: {made}" to the model\'s columns in {yaml_file}',
+        "missing in definition": f"the column {column} of the contract is not selected: select it, "
+        f"or take it out of {yaml_file}",
+        "data type mismatch": f"{column} is {made} and its data_type in {yaml_file} {agreed}: cast "
+        "it, or correct the data_type",
+    }.get(reason)
 
 
 def _test_sentence(result: Any, connection: Connection) -> str:

@@ -312,7 +312,8 @@ def _end(
     """Tell and record the end; returns the exit code, the error and the last line."""
     for warning in result.build.warnings:
         console.warn(warning)
-    for failed in result.build.errors:
+    # the first is the error itself
+    for failed in result.build.errors[1:]:
         console.say(f"failed: {failed}", style="red")
     if error:
         error = console.redact(error)
