@@ -16,7 +16,7 @@ export SQL VARS
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run extract build status doctor psql report datalens docs test test-long bench lint lock stop clean clean-data
+.PHONY: help run extract build try status doctor psql report datalens docs test test-long bench lint lock stop clean clean-data
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -29,6 +29,9 @@ extract: $(VENV)/.installed ## only load from YouTrack into the schema raw
 
 build: $(VENV)/.installed ## only build, test and publish the marts from what is loaded
 	@$(IN_VENV) -m extract build --vars "$$VARS" $(ARGS)
+
+try: $(VENV)/.installed ## build the models as they stand now beside the marts, and show what differs
+	@$(IN_VENV) -m extract try --vars "$$VARS" $(ARGS)
 
 status: $(VENV)/.installed ## when the last run was, and whether it was OK
 	@$(IN_VENV) -m extract status

@@ -67,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
         sweep=False, accept_missing=False, source_moved=False,
     )  # fmt: skip
 
+    trial = commands.add_parser(
+        "try", help="build the models into schemas of your own, and show what would change"
+    )
+    _add_vars(trial)
+    trial.add_argument("--drop", action="store_true", help="drop what your last try has left")
+    trial.set_defaults(command=_try)
+
     status = commands.add_parser("status", help="when the last run was, and whether it was OK")
     status.set_defaults(command=_status)
 
@@ -120,6 +127,13 @@ def _run(options: argparse.Namespace) -> int:
             dbt_vars=parse_vars(options.vars),
         )
     )
+
+
+def _try(options: argparse.Namespace) -> int:
+    from extract.build import parse_vars
+    from extract.trial import execute
+
+    return execute(parse_vars(options.vars), drop=options.drop)
 
 
 def _status(options: argparse.Namespace) -> int:

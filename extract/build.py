@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # The run's one "now", which the macro as_of reads.
 AS_OF = "LEAD_TIME_AS_OF"
+# The target's schema in `profiles.example.yml`.
+SCHEMA = "LEAD_TIME_SCHEMA"
 
 # How many offenders of one failing test are shown; the rest is a query away.
 OFFENDERS_SHOWN = 3
@@ -175,7 +177,10 @@ def _project_vars() -> dict[str, Any]:
 
 
 class Dbt:
-    """dbt against one database, with one run's vars."""
+    """dbt against one database, with one run's vars.
+
+    `own_schema` begins the names of somebody's own schemas, in place of those of the runs.
+    """
 
     def __init__(
         self,
@@ -184,18 +189,21 @@ class Dbt:
         *,
         as_of: datetime,
         on_progress: Callable[[str, int, int | None], None],
+        own_schema: str | None = None,
     ) -> None:
         # dbt parses the whole project anew whenever a var differs from the last time (7 of a run's
         # 19 s): what differs from run to run travels in the environment
         self._vars = {
             **{name: value for name, value in given_vars.items() if name != "as_of"},
-            "marts_schema": publish.NEXT,
+            "marts_schema": publish.LIVE if own_schema else publish.NEXT,
         }
+        self._target = dbt_target() / "try" if own_schema else dbt_target()
         self._on_progress = on_progress
         # of the parse, for the commands after it
         self._manifest: Any = None
         os.environ.update(database.environment())
         os.environ[AS_OF] = as_of.isoformat()
+        os.environ[SCHEMA] = own_schema or publish.LIVE
         _silence_foreign_settings()
         self._profiles = _profiles_folder()
 
@@ -229,12 +237,12 @@ class Dbt:
     def write_docs(self) -> Path:
         """Write the lineage site as one static file; returns where it is."""
         # a folder of its own: over the published marts, the project is parsed with other vars
-        folder = dbt_target() / "docs"
+        self._target = dbt_target() / "docs"
         self._vars["marts_schema"] = publish.LIVE
-        self._invoke("docs", "generate", "--static", "--target-path", str(folder))
+        self._invoke("docs", "generate", "--static")
         # The page is shown to others, whom the folders of this machine do not concern. Where a text
         # of its JSON begins, lest a short path (/app) be taken out of a word.
-        text = (folder / "static_index.html").read_text(encoding="utf-8")
+        text = (self._target / "static_index.html").read_text(encoding="utf-8")
         root = str(PROJECT_ROOT)
         for spelled in (root, json.dumps(root)[1:-1]):
             text = re.sub(rf'(?<="){re.escape(spelled)}(?=[/"])', ".", text)
@@ -250,6 +258,7 @@ class Dbt:
         counter = _Counter(self._on_progress)
         arguments = [
             *command, "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(self._profiles),
+            "--target-path", str(self._target),
             "--vars", json.dumps(self._vars, default=str), "--log-level", "none", "--no-use-colors",
         ]  # fmt: skip
         outcome = dbtRunner(manifest=self._manifest, callbacks=[counter]).invoke(arguments)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from conftest import FROZEN, PostgresServer, Project
-from test_run import fingerprint
+from test_run import fingerprint, value
 
 from demo.server import Server
+from extract.trial import Difference, differences
 
 MARTS = "dbt_project/models/marts"
 
@@ -95,3 +96,94 @@ def test_a_run_at_another_time_parses_nothing_again(
         assert completed.returncode == 0, completed.stderr
         moments.append(parsed.stat().st_mtime_ns)
     assert moments[0] == moments[1]
+
+
+def test_a_try_shows_what_would_change_and_changes_nothing(
+    server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    database, environment = published
+    # the marts as the definitions stand, at the company's own time
+    assert project.run("build", "--vars", FROZEN, environment=environment).returncode == 0
+    page = project.root / ".local" / "report.html"
+    before = fingerprint(server, database), page.stat().st_mtime_ns, _runs(server, database)
+
+    unchanged = project.run("try", environment=environment)
+    assert unchanged.returncode == 0, unchanged.stderr
+    assert "Nothing differs from the published marts." in unchanged.stdout
+
+    seed = "dbt_project/seeds/state_categories.csv"
+    duplicates = value(
+        server, database, "select count(*) from marts.fct_issues where state = 'Duplicate'"
+    )
+    assert duplicates
+    with edited(project, {seed: ("Duplicate,cancelled", "Duplicate,done")}):
+        tried = project.run("try", environment=environment)
+    assert tried.returncode == 0, tried.stderr
+    (issues,) = (line for line in tried.stdout.splitlines() if line.startswith("fct_issues: "))
+    assert f"another state_category in {duplicates}," in issues
+    assert "400 rows published, 400 tried" in issues
+
+    # more than a mistake: an error of a test
+    mistake = ("select * from final", "select * from final union all select * from final")
+    with edited(project, {f"{MARTS}/agg_lead_time_spectrum.sql": mistake}):
+        failing = project.run("try", environment=environment)
+    assert failing.returncode == 1
+    assert "error: " in failing.stderr
+    assert failing.stdout.splitlines()[-1].startswith("NOK: ")
+
+    assert (
+        fingerprint(server, database),
+        page.stat().st_mtime_ns,
+        _runs(server, database),
+    ) == before
+    schemas = "select count(*) from pg_namespace where nspname like 'try\\_%%'"
+    assert value(server, database, schemas) == 4
+    assert project.run("try", "--drop", environment=environment).returncode == 0
+    assert value(server, database, schemas) == 0
+
+
+def _runs(server: PostgresServer, database: str) -> tuple[int, str]:
+    return (
+        value(server, database, "select count(*) from ops.pipeline_runs"),
+        value(server, database, "select status from marts.pipeline_status"),
+    )
+
+
+def test_a_try_without_published_marts_says_what_to_run(
+    server: PostgresServer, project: Project, database: str
+) -> None:
+    completed = project.run("try", environment=server.environment(database))
+    assert completed.returncode == 78
+    assert completed.stderr.strip().endswith("no marts are published yet to compare with: make run")
+
+
+def test_differences_are_counted_by_key_and_column_the_largest_first(
+    server: PostgresServer, database: str
+) -> None:
+    connection = server.connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            create schema marts;
+            create schema try_anna_marts;
+            create table marts.same (id text primary key, days numeric(12, 2));
+            insert into marts.same values ('1', 1), ('2', null);
+            create table try_anna_marts.same as table marts.same;
+            create table marts.few (id text primary key, a text, b integer, old text);
+            insert into marts.few values ('1', 'x', 1, 'o'), ('2', 'y', 2, 'o'), ('3', null, 3, '');
+            create table try_anna_marts.few (id text primary key, a text, b bigint, "New" text);
+            insert into try_anna_marts.few values ('2', 'z', 5), ('3', 'n', 3), ('4', 'x', 4);
+            create table marts.keyless as select generate_series(1, 9) % 3 as n;
+            create table try_anna_marts.keyless as select generate_series(1, 6) % 3 as n;
+            create table marts.gone as select 1 as n;
+            create table try_anna_marts.added as select generate_series(1, 7) as n;
+            """
+        )
+        found = differences(cursor, "marts", "try_anna_marts")
+    connection.close()
+    assert found == [
+        Difference("added", None, 7),
+        Difference("keyless", 9, 6, only_published=3),
+        Difference("few", 3, 3, 1, 1, (("a", 2), ("b", 1))),
+        Difference("gone", 1, None),
+    ]
