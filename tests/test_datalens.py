@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import REPOSITORY, PostgresServer, Project
+from conftest import REPOSITORY, PostgresServer
 from datalens_sql import chart_columns, chart_sql, entries, expression, query, selector_sql
 from reference import Definitions, compute, read_raw, read_seeds
 
@@ -33,8 +33,8 @@ NOW = datetime.fromisoformat("2026-06-17T12:00:00+00:00")  # conftest.FROZEN
 
 
 @pytest.fixture(scope="module")
-def manifest(project: Project, published: tuple[str, dict[str, str]]) -> Path:
-    return project.root / "target" / "manifest.json"
+def manifest(published: tuple[str, dict[str, str]]) -> Path:
+    return Path(published[1]["DBT_TARGET_PATH"]) / "manifest.json"
 
 
 @pytest.fixture(scope="module", params=["en", "ru"])

@@ -198,10 +198,16 @@ def assert_secret_is_nowhere(
     assert secret not in completed.stdout + completed.stderr
     log = value(server, database, LAST_RUN.format("coalesce(log, '') || coalesce(error, '')"))
     assert secret not in log
-    for folder in (".local/dlt", ".local/dbt", "logs", "target"):
-        for path in (project.root / folder).rglob("*"):
-            if path.is_file():
-                assert secret.encode() not in path.read_bytes(), path
+    folders = [project.root / name for name in (".local/dlt", ".local/dbt", "logs")]
+    written = [
+        path
+        for folder in (*folders, server.targets / database)
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
+    assert written
+    for path in written:
+        assert secret.encode() not in path.read_bytes(), path
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs Linux")
