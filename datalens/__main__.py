@@ -14,7 +14,7 @@ from datalens.manifest import read_marts, refuse_stale
 from datalens.workbook import build
 from extract.errors import ConfigurationError, RunError
 from extract.settings import PROJECT_ROOT, dbt_target, load_environment
-from report.locales import read_locale
+from report.settings import read_locale
 
 HERE = Path(__file__).resolve().parent
 WORKBOOK = HERE / "leadtime-workbook.json"

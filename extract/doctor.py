@@ -34,6 +34,7 @@ from extract.settings import (
     source_problem,
 )
 from extract.youtrack.examination import examine
+from report.settings import read_details, read_locale
 
 ENOUGH_DISK_BYTES = 2 * 1024**3
 
@@ -106,6 +107,11 @@ def _settings() -> Findings:
     for warning in load_environment():
         yield Finding(WARNING, warning)
     read_settings()
+    for read in (read_locale, read_details):
+        try:
+            read()
+        except ConfigurationError as error:
+            yield Finding.of(error)
     for name in ignored_database_variables():
         yield Finding(WARNING, f"{name} is ignored: no PGHOST, PGHOSTADDR or PGSERVICE is set")
     try:
@@ -156,7 +162,10 @@ def _database() -> Findings:
     database = find_database(is_demo=nothing_is_configured())
     if database is None:
         data = PROJECT_ROOT / ".local" / "postgres"
-        state = "not running" if _is_there(data) else "made by the first run"
+        if embedded.running_socket(data):
+            state = "running; the first run makes the database"
+        else:
+            state = "not running" if _is_there(data) else "made by the first run"
         yield Finding(OK, f"embedded PostgreSQL {embedded.MAJOR_VERSION}: {state}")
         return
     connection = database.connect()

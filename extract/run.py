@@ -55,6 +55,7 @@ from extract.settings import (
     source_problem,
 )
 from extract.simulated import forget_other_company, simulated_youtrack
+from report.settings import read_details, read_locale
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,8 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
             publish.publish_status_view(session.connection, reader=_reader(options))
         # Only now: a mistake in the settings shows on the dashboard too.
         settings = read_settings()
+        # of the page, which the end of the run writes
+        read_locale(), read_details()
         if session.source_problem and options.extract:
             raise ConfigurationError(session.source_problem)
         if not options.extract and not _exists(session, "raw.extract_runs"):

@@ -5,22 +5,20 @@ as confidential as they are.
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
 
 from extract.database import Database, open_database
-from extract.errors import ConfigurationError, RunError, disk_faults_named
+from extract.errors import RunError, disk_faults_named
 from extract.settings import PROJECT_ROOT, load_environment, nothing_is_configured
 from report.browser import take_picture
 from report.data import ReportError
-from report.locales import read_locale
 from report.page import write_report
+from report.settings import read_details, read_locale
 
 # the only folder that a container lets a run write to
 OUTPUT = PROJECT_ROOT / ".local" / "report.html"
-BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,14 +67,6 @@ def write_page(database: Database, *, is_demo: bool, output: Path = OUTPUT) -> P
         ) from None
     finally:
         connection.close()
-
-
-def read_details() -> bool:
-    """`REPORT_DETAILS`; raises ConfigurationError when it is neither true nor false."""
-    value = (os.environ.get("REPORT_DETAILS") or "false").lower()
-    if value not in BOOLEANS:
-        raise ConfigurationError(f"REPORT_DETAILS is true or false, not {value!r}")
-    return BOOLEANS[value]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 from extract.settings import PROJECT_ROOT
 from report import data as marts
 from report.charts import PERCENTS, specifications
-from report.locales import TIME_LOCALES, read_texts
+from report.settings import TIME_LOCALES, read_texts
 
 TEMPLATES = Path(__file__).resolve().parent / "template"
 CACHE = PROJECT_ROOT / ".local" / "cache"

@@ -83,6 +83,24 @@ def test_nothing_configured_is_well_and_nothing_is_started(patient: Doctor) -> N
     assert [path.name for path in patient.folder.iterdir()] == ["dbt_project.yml"]
 
 
+def test_a_running_server_without_a_database_is_running(patient: Doctor) -> None:
+    data = patient.folder / ".local" / "postgres"
+    embedded.start(data)
+    try:
+        code, said = patient.says({})
+    finally:
+        embedded.stop(data)
+    assert code == 0
+    assert "running; the first run makes the database" in said
+
+
+def test_the_settings_of_the_page_are_looked_at(patient: Doctor, given: dict[str, str]) -> None:
+    code, said = patient.says({**given, "LOCALE": "de", "REPORT_DETAILS": "perhaps"})
+    assert code == 78
+    assert "LOCALE is one of en, ru, not 'de'" in said
+    assert "REPORT_DETAILS is true or false, not 'perhaps'" in said
+
+
 def test_what_lacks_nothing_is_well(patient: Doctor, given: dict[str, str]) -> None:
     code, said = patient.says(given)
     assert code == 0

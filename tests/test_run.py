@@ -156,6 +156,7 @@ BAD_INPUT = {
         78,
         r"YOUTRACK_PROJECTS.*NOSUCH",
     ),
+    "a language that the page does not speak": ({"LOCALE": "de"}, 78, r"LOCALE is one of en, ru"),
     "a number that is none": (
         {"YOUTRACK_PARALLEL_REQUESTS": "many"},
         78,
