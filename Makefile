@@ -39,8 +39,8 @@ status: $(VENV)/.installed ## when the last run was, and whether it was OK
 doctor: $(VENV)/.installed ## look at everything a run needs, change nothing
 	@$(IN_VENV) -m extract doctor
 
-psql: $(VENV)/.installed ## psql in the database of the runs; SQL='select 1' prints the answer only
-	@$(IN_VENV) -m extract psql $${SQL:+"$$SQL"}
+psql: $(VENV)/.installed ## psql in the database of the runs; SQL='select 1' prints bare rows (ARGS=--header: a table)
+	@$(IN_VENV) -m extract psql $(ARGS) $${SQL:+"$$SQL"}
 
 report: $(VENV)/.installed ## one HTML page over the marts (LOCALE=ru, REPORT_DETAILS=true)
 	@$(IN_VENV) -m report $(ARGS)
@@ -88,15 +88,26 @@ clean-data: ## remove the embedded database and all it holds (asks first)
 	@if [ -e $(VENV)/.installed ]; then $(IN_VENV) -m extract stop; fi
 	rm -rf .local
 
-$(VENV)/bin/python:
+# A Python of its own, made anew where an earlier attempt was cut off or the system's Python went.
+define make_venv
 	@test -n "$(PYTHON)" || { echo 'Python 3.10 to 3.13 is needed, and none was found' >&2; exit 1; }
-	@echo 'installing into $(VENV) (once; about a minute)' >&2
-	@$(PYTHON) -m venv $(VENV)
+	@$(IN_VENV) -m pip --version >/dev/null 2>&1 || { \
+		echo 'installing into $(VENV), once: about a minute, 1 GB, from the package index of pip' >&2; \
+		rm -rf $(VENV); \
+		$(PYTHON) -m venv $(VENV) || { \
+			rm -rf $(VENV); \
+			echo 'Python cannot make $(VENV); on Debian: apt-get install python3-venv' >&2; \
+			exit 1; \
+		}; \
+	}
+endef
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+$(VENV)/.installed: requirements.txt
+	$(make_venv)
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
+$(VENV)/.installed-dev: requirements-dev.txt
+	$(make_venv)
 	@$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed

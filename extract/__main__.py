@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
     psql = commands.add_parser("psql", help="psql in the database of the runs")
     psql.add_argument("sql", nargs="?", help="print the answer to this statement and leave")
+    psql.add_argument("--header", action="store_true", help="print a table with the columns' names")
     psql.set_defaults(command=_psql)
 
     doctor = commands.add_parser("doctor", help="look at everything a run needs, change nothing")
@@ -145,7 +146,7 @@ def _status(options: argparse.Namespace) -> int:
 def _psql(options: argparse.Namespace) -> int:
     from extract.status import run_psql
 
-    return run_psql(options.sql)
+    return run_psql(options.sql, has_header=options.header)
 
 
 def _doctor(options: argparse.Namespace) -> int:

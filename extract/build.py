@@ -300,7 +300,8 @@ class _Counter:
         self._on_progress(
             f"build {getattr(node, 'node_name', '')}",
             getattr(event.data, "index", 0),
-            getattr(event.data, "total", None),
+            # a model's event has one name for it, a test's the other
+            getattr(event.data, "total", None) or getattr(event.data, "num_models", None),
         )
 
 

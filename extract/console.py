@@ -25,6 +25,15 @@ from extract.redaction import Redactor, plain
 SECONDS_BETWEEN_LOG_LINES = 10
 LINES_KEPT = 5000
 
+# What the numbers of a step count.
+_COUNTED = {
+    "catalogue": "projects, fields and users read",
+    "issues": "issues loaded",
+    "activities": "changes loaded",
+    "census": "issues looked for",
+    "build": "models and tests built",
+}
+
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -45,7 +54,7 @@ class RunConsole:
         self._tasks: dict[str, TaskID] = {}
         self._said_at: dict[str, float] = {}
         self._progress = Progress(
-            TextColumn("{task.description:<24}", markup=False),
+            TextColumn("{task.description:<32}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -99,6 +108,7 @@ class RunConsole:
         `step` is a few words; for steps "build <model>" the first word is the step.
         """
         name = plain(self.redact(step.split(" ", 1)[0] if step.startswith("build ") else step))
+        name = _COUNTED.get(name, name)
         if self._err.is_terminal:
             task = self._tasks.get(name)
             if task is None:

@@ -97,12 +97,15 @@ def _serving(page: Path) -> ThreadingHTTPServer:
         return ThreadingHTTPServer(("127.0.0.1", 0), OneFile)
 
 
-def run_psql(statement: str | None) -> int:
-    """Become psql: interactive, or with `statement` printing bare rows and nothing else."""
+def run_psql(statement: str | None, *, has_header: bool) -> int:
+    """Become psql: interactive, or with `statement` printing bare rows and nothing else.
+
+    `has_header`: the answer is a table for people, with the columns' names.
+    """
     database = _database()
     arguments = ["psql", "-X", "-v", "ON_ERROR_STOP=1"]
     if statement:
-        arguments += ["-q", "-A", "-t", "-c", statement]
+        arguments += ["-q", *([] if has_header else ["-A", "-t"]), "-c", statement]
     # the password travels in the environment, which the process list does not show
     environment = {**os.environ, **database.environment()}
     os.execve(binaries() / "psql", arguments, environment)  # noqa: S606
