@@ -17,7 +17,7 @@ from croniter import croniter
 from dotenv import dotenv_values
 
 from demo.server import Server
-from extract.settings import Settings
+from extract.settings import DATABASE_IS_GIVEN_BY, KNOWN_VARIABLES, Settings
 
 DEPLOY = REPOSITORY / "deploy"
 DOCKERFILE = DEPLOY / "Dockerfile"
@@ -303,6 +303,17 @@ def test_the_file_obeys_its_schema_and_a_slip_does_not(
     wrong.write_text(re.sub(r"^( +)(image|external|runs-on):.*", r"\1\2: [1]", text, flags=re.M))
     assert wrong.read_text() != text
     assert _run(*command, wrong).returncode == 1
+
+
+def test_the_example_of_the_settings_names_every_one() -> None:
+    example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
+    named = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`((?:YOUTRACK|PG|RUN|REPORT|SENTRY|LOG)_?[A-Z_]+)`", readme))
+    own = {name.upper() for name in Settings.model_fields}
+    assert len(documented) > 10
+    assert (own | documented | {"LOCALE", "REPORT_DETAILS", *DATABASE_IS_GIVEN_BY}) - named == set()
+    assert named - own - KNOWN_VARIABLES == set()
 
 
 def test_the_cronjob_obeys_the_schema_of_kubernetes():
