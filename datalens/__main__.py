@@ -1,4 +1,7 @@
-"""`python -m datalens`: write datalens/leadtime-workbook.json for import into DataLens."""
+"""`python -m datalens`: write .local/leadtime-workbook.json for import into DataLens.
+
+The one beside this file is what it writes with nothing configured, for who has no data yet.
+"""
 
 import argparse
 import json
@@ -17,7 +20,8 @@ from extract.settings import PROJECT_ROOT, dbt_target, load_environment
 from report.settings import read_locale
 
 HERE = Path(__file__).resolve().parent
-WORKBOOK = HERE / "leadtime-workbook.json"
+# not the tracked one: a language or a host of one's own is no change of the project
+WORKBOOK = PROJECT_ROOT / ".local" / "leadtime-workbook.json"
 
 # a name, or the number of an address; only those of IPv6 hold colons, two at least
 HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
@@ -42,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _write(output: Path, text: str) -> None:
     try:
+        if output == WORKBOOK:
+            output.parent.mkdir(exist_ok=True)
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(

@@ -92,6 +92,31 @@ class PostgresServer:
         }
 
 
+# Waits for the end of the session, however it ends, and stops what servers are left in its folder.
+GUARD = """
+import os, sys
+from pathlib import Path
+from extract import embedded
+
+sys.stdin.read()
+for folder, _, files in os.walk(sys.argv[1]):
+    if "postmaster.pid" in files:
+        embedded.stop(Path(folder))
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_server_outlives_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with subprocess.Popen(
+        [sys.executable, "-c", GUARD, str(tmp_path_factory.getbasetemp())],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        # Ctrl-C is meant for the tests
+        start_new_session=True,
+    ):
+        yield
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """An embedded PostgreSQL that lives as long as the test session."""

@@ -85,7 +85,7 @@ def dash(workbook: Json) -> Json:
 def test_the_committed_workbook_is_what_the_models_and_the_layout_make(manifest: Path) -> None:
     committed = (REPOSITORY / "datalens" / "leadtime-workbook.json").read_text(encoding="utf-8")
     made = render(manifest, "en", read_connection())
-    assert committed == made, "make datalens was not run after a change of the models"
+    assert committed == made, "make datalens ARGS='--output datalens/leadtime-workbook.json' is due"
     assert made == render(manifest, "en", read_connection())
 
 

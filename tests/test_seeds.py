@@ -1,5 +1,6 @@
 """A seed that a spreadsheet has saved in its own way is named before anything is read."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +98,32 @@ def test_semicolons_for_commas_are_named(root: Path) -> None:
 )
 def test_what_a_spreadsheet_saves_as_utf8_is_fine(root: Path, content: str) -> None:
     (root / FILE).write_bytes(content.encode())
+    check_seeds(root)
+
+
+def test_an_upgrade_keeps_the_lines_that_both_sides_have_added(root: Path) -> None:
+    (root / ".gitattributes").write_bytes((REPOSITORY / ".gitattributes").read_bytes())
+    seed = root / "dbt_project" / "seeds" / "state_categories.csv"
+
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=analyst", "-c", "user.email=analyst@example.com")
+        subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
+
+    def commit(line: str) -> None:
+        seed.write_text(seed.read_text(encoding="utf-8") + line, encoding="utf-8")
+        git("add", "--all")
+        git("commit", "--message", "a line")
+
+    git("init", "--initial-branch", "theirs")
+    commit("")
+    git("switch", "--create", "ours")
+    commit("Ждём заказчика,waiting\n")
+    git("switch", "theirs")
+    commit("Parked,waiting\nОтложено,waiting\n")
+    git("switch", "ours")
+    git("merge", "theirs")
+    lines = seed.read_text(encoding="utf-8").splitlines()
+    assert {"Ждём заказчика,waiting", "Parked,waiting", "Отложено,waiting"} <= set(lines)
     check_seeds(root)
 
 
