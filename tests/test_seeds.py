@@ -119,11 +119,11 @@ def test_an_upgrade_keeps_the_lines_that_both_sides_have_added(root: Path) -> No
     git("switch", "--create", "ours")
     commit("Ждём заказчика,waiting\n")
     git("switch", "theirs")
-    commit("Parked,waiting\nОтложено,waiting\n")
+    commit("Parked,waiting\nВ карантине,waiting\n")
     git("switch", "ours")
     git("merge", "theirs")
     lines = seed.read_text(encoding="utf-8").splitlines()
-    assert {"Ждём заказчика,waiting", "Parked,waiting", "Отложено,waiting"} <= set(lines)
+    assert {"Ждём заказчика,waiting", "Parked,waiting", "В карантине,waiting"} <= set(lines)
     check_seeds(root)
 
 
