@@ -9,6 +9,8 @@ if not (3, 10) <= sys.version_info < (3, 14):
 
 # dbt reports usage to its makers unless told not to
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+# a run that is stopped leaves dbt's semaphores to a process of Python's, which would warn of them
+sys.warnoptions.append("ignore:resource_tracker:UserWarning")
 
 from rich.console import Console  # noqa: E402
 

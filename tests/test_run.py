@@ -529,6 +529,7 @@ def test_the_time_limit_ends_the_run_as_nok_and_leaves_nothing_running(
         _, said = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "RUN_TIMEOUT_MINUTES" in said
+    assert "resource_tracker" not in said
     assert "RUN_TIMEOUT_MINUTES" in value(server, database, LAST_RUN.format("error"))
     left = subprocess.run(
         ["ps", "-s", str(process.pid), "-o", "stat=,args="],
