@@ -132,8 +132,8 @@ def database(server: PostgresServer) -> Iterator[str]:
     yield from fresh_database(server)
 
 
-def fresh_database(server: PostgresServer) -> Iterator[str]:
-    """Create a database, yield its name, drop it.
+def fresh_database(server: PostgresServer, template: str = "template1") -> Iterator[str]:
+    """Create a database, yield its name, drop it. Nobody may be in `template` meanwhile.
 
     The first name that is free: dbt has parsed the project for it before.
     """
@@ -143,7 +143,9 @@ def fresh_database(server: PostgresServer) -> Iterator[str]:
         taken = {name for (name,) in cursor.fetchall()}
         name = next(name for name in map("test_{}".format, count()) if name not in taken)
         identifier = sql.Identifier(name)
-        cursor.execute(sql.SQL("create database {}").format(identifier))
+        cursor.execute(
+            sql.SQL("create database {} template {}").format(identifier, sql.Identifier(template))
+        )
         yield name
         cursor.execute(sql.SQL("drop database if exists {} with (force)").format(identifier))
     connection.close()
