@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from .catalogue import Catalogue, as_list, is_number, project_id
 from .moments import FOREVER, Interval, as_set, from_ms, id_key
 
 UNKNOWN = object()
-
-# Beyond this many changes of one field in one millisecond the search for a chain is greedy.
-CHAIN_LIMIT = 8
 
 
 @dataclass(frozen=True)
@@ -56,71 +54,83 @@ def in_order(
 ) -> list[Change]:
     """Changes of one field by moment, and within one millisecond by their chain.
 
-    A chain: what one change removed, an earlier one had added. `keys` are the ways in which two
-    values may be the same, tried in turn; `first` and `last` are the values before and after all
-    changes, where they are known. Ids, as numbers, decide only where no chain exists.
+    A chain: what one change removed, an earlier one had added; of several, the one that takes the
+    smaller id, as a number, at every fork. `keys` are the ways in which two values may be the same,
+    tried in turn; `first` and `last` are the values before and after all changes, where they are
+    known.
     """
     by_moment = sorted(changes, key=lambda change: (change.order, id_key(change.id)))
     ordered: list[Change] = []
     groups = [list(group) for _, group in groupby(by_moment, key=lambda change: change.order)]
-    for position, group in enumerate(groups):
-        before = ordered[-1].added if ordered else first
-        following = groups[position + 1] if position + 1 < len(groups) else []
-        after = following[0].removed if len(following) == 1 else UNKNOWN
-        if not following:
-            after = last
-        ordered += _chain(group, before, after, list(keys)) if len(group) > 1 else group
+    for group in groups:
+        if len(group) > 1:
+            before = ordered[-1].added if ordered else first
+            later = [] if ordered else groups[1:]
+            group = _chain(group, before, later, last, list(keys))
+        ordered += group
     return ordered
 
 
-def _chain(group: list[Change], before: object, after: object, keys: list[KeyOf]) -> list[Change]:
+def _chain(
+    group: list[Change],
+    before: object,
+    later: list[list[Change]],
+    last: object,
+    keys: list[KeyOf],
+) -> list[Change]:
+    """The changes of one moment, by the first sense of "the same value" that makes them a chain."""
+    chain = group
     for key in keys:
-        start = UNKNOWN if before is UNKNOWN else key(before)
-        end = UNKNOWN if after is UNKNOWN else key(after)
-        chains = _chains(group, key)
-        for wanted in (
-            lambda one: key(one[0].removed) == start and key(one[-1].added) == end,  # noqa: B023
-            lambda one: key(one[0].removed) == start,  # noqa: B023
-            lambda one: key(one[-1].added) == end,  # noqa: B023
-            lambda one: True,
-        ):
-            found = next(filter(wanted, chains), None)
-            if found:
-                return found
-    return group
+        starts = _surplus(group, key)[:1]
+        # a chain that returns to its beginning begins with the value that stood before, if known
+        if not starts:
+            starts = _next_start(later, last, key) if before is UNKNOWN else [key(before)]
+        chain = _walk(group, starts, key)
+        begins_well = not starts or key(chain[0].removed) == starts[0]
+        if begins_well and all(key(one.added) == key(two.removed) for one, two in pairwise(chain)):
+            break
+    return chain
 
 
-def _chains(group: list[Change], key: KeyOf) -> list[list[Change]]:
-    """Every order of the group in which each change removes what the one before it added."""
-    if len(group) > CHAIN_LIMIT:
-        return _greedy_chain(group, key)
-    found: list[list[Change]] = []
+def _surplus(group: list[Change], key: KeyOf) -> list[Hashable]:
+    """The values that are removed more often than added, by the ids of the changes."""
+    balance = Counter(key(change.removed) for change in group)
+    balance.subtract(key(change.added) for change in group)
+    return [key(change.removed) for change in group if balance[key(change.removed)] > 0]
 
-    def extend(chain: list[Change], left: list[Change]) -> None:
-        if not left:
-            found.append(chain)
-            return
-        tried = set()
-        for change in left:
-            edge = (key(change.removed), key(change.added))
-            if edge in tried or (chain and key(chain[-1].added) != edge[0]):
-                continue
-            tried.add(edge)
-            extend([*chain, change], [other for other in left if other is not change])
 
-    extend([], group)
+def _next_start(later: list[list[Change]], last: object, key: KeyOf) -> list[Hashable]:
+    """The value before the first later moment that tells it, else the last value."""
+    for group in later:
+        starts = _surplus(group, key)
+        if starts:
+            return starts[:1]
+    return [] if last is UNKNOWN else [key(last)]
+
+
+def _walk(group: list[Change], starts: list[Hashable], key: KeyOf) -> list[Change]:
+    """Every change, in one walk from the start if that is possible, else in several.
+
+    A walk takes the smallest change that goes on from where it is. At its end it looks back for the
+    last place with changes left, and makes a detour there.
+    """
+    exits: dict[Hashable, deque[Change]] = {}
+    for change in group:
+        exits.setdefault(key(change.removed), deque()).append(change)
+    found: list[Change] = []
+    for start in [*starts, *(key(change.removed) for change in group)]:
+        walked: list[Change] = []
+        behind: deque[Change] = deque()
+        while True:
+            here = key(walked[-1].added) if walked else start
+            while exits.get(here):
+                walked.append(exits[here].popleft())
+                here = key(walked[-1].added)
+            if not walked:
+                break
+            behind.appendleft(walked.pop())
+        found += behind
     return found
-
-
-def _greedy_chain(group: list[Change], key: KeyOf) -> list[list[Change]]:
-    added = [key(change.added) for change in group]
-    left = sorted(group, key=lambda change: key(change.removed) in added)
-    chain = [left.pop(0)]
-    while left:
-        fits = [change for change in left if key(change.removed) == key(chain[-1].added)]
-        chain.append(fits[0] if fits else left[0])
-        left.remove(chain[-1])
-    return [chain]
 
 
 class SingleValue:

@@ -4,7 +4,7 @@
     post_hook='analyze {{ this }}'
 ) }}
 
-with recursive
+with
 
 role_changes as (
 
@@ -183,18 +183,54 @@ counted as (
 
 -- Several changes in one millisecond follow each other as a chain: what one removed, an earlier
 -- one had added. Their ids say nothing about the order.
-tied_moments as (
+tied_changes as (
 
     select
         issue_id,
         attribute,
         changed_at,
-        array_agg(activity_id order by {{ id_order('activity_id') }}, activity_id) as activity_ids,
-        array_agg(from_key order by {{ id_order('activity_id') }}, activity_id) as from_keys,
-        array_agg(to_key order by {{ id_order('activity_id') }}, activity_id) as to_keys
+        activity_id,
+        from_key,
+        to_key,
+        row_number() over (
+            partition by issue_id, attribute, changed_at
+            order by {{ id_order('activity_id') }}, activity_id
+        ) as place
     from counted
     where changes_in_moment > 1
-    group by issue_id, attribute, changed_at
+
+),
+
+tied_keys as (
+
+    select
+        sides.*,
+        dense_rank() over (
+            partition by issue_id, attribute, changed_at order by key
+        )::integer as key_number
+    from (
+        select
+            issue_id,
+            attribute,
+            changed_at,
+            activity_id,
+            place,
+            from_key as key,
+            1 as removals
+        from tied_changes
+
+        union all
+
+        select
+            issue_id,
+            attribute,
+            changed_at,
+            activity_id,
+            place,
+            to_key as key,
+            -1 as removals
+        from tied_changes
+    ) as sides
 
 ),
 
@@ -207,28 +243,10 @@ tied_balances as (
         attribute,
         changed_at,
         key,
-        sum(removals) as removals
-    from (
-        select
-            issue_id,
-            attribute,
-            changed_at,
-            from_key as key,
-            1 as removals
-        from counted
-        where changes_in_moment > 1
-
-        union all
-
-        select
-            issue_id,
-            attribute,
-            changed_at,
-            to_key as key,
-            -1 as removals
-        from counted
-        where changes_in_moment > 1
-    ) as keys
+        sum(removals) as removals,
+        min(place) filter (where removals = 1) as first_removal,
+        max(place) filter (where removals = -1) as last_addition
+    from tied_keys
     group by issue_id, attribute, changed_at, key
 
 ),
@@ -239,8 +257,8 @@ tied_ends as (
         issue_id,
         attribute,
         changed_at,
-        min(key) filter (where removals > 0) as first_key,
-        min(key) filter (where removals < 0) as last_key
+        (array_agg(key order by first_removal asc) filter (where removals > 0))[1] as first_key,
+        (array_agg(key order by last_addition desc) filter (where removals < 0))[1] as last_key
     from tied_balances
     group by issue_id, attribute, changed_at
 
@@ -269,7 +287,7 @@ moments as (
             select distinct
                 issue_id,
                 attribute
-            from tied_moments
+            from tied_changes
         ) as tied_issues
             on
                 counted.issue_id = tied_issues.issue_id
@@ -301,10 +319,11 @@ moment_neighbours as (
             order by place
             rows between unbounded preceding and 1 preceding
         ) as place_before,
+        -- backwards, because a frame whose beginning moves is read anew for every row
         min(case when first_key is not null then place end) over (
             partition by issue_id, attribute
-            order by place
-            rows between 1 following and unbounded following
+            order by place desc
+            rows between unbounded preceding and 1 preceding
         ) as place_after
     from moments
 
@@ -341,88 +360,41 @@ tied_starts as (
 
 ),
 
-walks as (
+tied_moments as (
 
     select
-        tied_moments.issue_id,
-        tied_moments.attribute,
-        tied_moments.activity_ids,
-        tied_moments.from_keys,
-        tied_moments.to_keys,
-        '{}'::integer[] as walked,
-        tied_starts.start_key as current_key
-    from tied_moments
+        tied_keys.issue_id,
+        tied_keys.attribute,
+        tied_keys.changed_at,
+        array_agg(tied_keys.activity_id order by tied_keys.place)
+        filter (where tied_keys.removals = 1) as activity_ids,
+        array_agg(tied_keys.key_number order by tied_keys.place)
+        filter (where tied_keys.removals = 1) as removed,
+        array_agg(tied_keys.key_number order by tied_keys.place)
+        filter (where tied_keys.removals = -1) as added,
+        max(tied_keys.key_number) filter (where tied_keys.key = tied_starts.start_key)
+            as first_value
+    from tied_keys
     inner join tied_starts
         on
-            tied_moments.issue_id = tied_starts.issue_id
-            and tied_moments.attribute = tied_starts.attribute
-            and tied_moments.changed_at = tied_starts.changed_at
-
-    union all
-
-    select
-        walks.issue_id,
-        walks.attribute,
-        walks.activity_ids,
-        walks.from_keys,
-        walks.to_keys,
-        walks.walked || next_change.place as walked,
-        walks.to_keys[next_change.place] as current_key
-    from walks
-    cross join lateral (
-        select places.place
-        from generate_subscripts(walks.from_keys, 1) as places (place)
-        where places.place <> all(walks.walked)
-        order by
-            coalesce(walks.from_keys[places.place] = walks.current_key, false) desc,
-            -- A detour that comes back goes before the change that leads away for good.
-            exists (
-                with recursive
-
-                reached as (
-
-                    select walks.to_keys[places.place] as key
-
-                    union
-
-                    select walks.to_keys[others.place]
-                    from reached
-                    inner join generate_subscripts(walks.from_keys, 1) as others (place)
-                        on walks.from_keys[others.place] = reached.key
-                    where
-                        others.place <> places.place
-                        and others.place <> all(walks.walked)
-
-                )
-
-                select 1
-                from reached
-                where reached.key = walks.current_key
-            ) desc,
-            -- A change that leads to another one goes before the one that ends the chain.
-            exists (
-                select 1
-                from generate_subscripts(walks.from_keys, 1) as others (place)
-                where
-                    others.place <> places.place
-                    and others.place <> all(walks.walked)
-                    and walks.from_keys[others.place] = walks.to_keys[places.place]
-            ) desc,
-            places.place asc
-        limit 1
-    ) as next_change
+            tied_keys.issue_id = tied_starts.issue_id
+            and tied_keys.attribute = tied_starts.attribute
+            and tied_keys.changed_at = tied_starts.changed_at
+    group by tied_keys.issue_id, tied_keys.attribute, tied_keys.changed_at
 
 ),
 
 chained as (
 
     select
-        walks.attribute,
-        walks.activity_ids[steps.activity_place] as activity_id,
-        steps.step
-    from walks
-    cross join lateral unnest(walks.walked) with ordinality as steps (activity_place, step)
-    where cardinality(walks.walked) = cardinality(walks.activity_ids)
+        tied_moments.attribute,
+        places.activity_id,
+        places.place
+    from tied_moments
+    cross join lateral unnest(
+        tied_moments.activity_ids,
+        {{ chain_places() }}(tied_moments.removed, tied_moments.added, tied_moments.first_value)
+    ) as places (activity_id, place)
 
 ),
 
@@ -435,7 +407,7 @@ final as (
         counted.attribute,
         row_number() over (
             partition by counted.issue_id, counted.attribute
-            order by counted.changed_at, chained.step
+            order by counted.changed_at, chained.place
         ) as change_number,
         greatest(counted.changed_at, issues.created_at) as changed_at,
         counted.from_value_id,
