@@ -10,7 +10,9 @@ role_changes as (
         role,
         changed_at,
         removed_values,
-        added_values
+        added_values,
+        -- the place of the moment in the history; 0 is what was before, the last one the present
+        dense_rank() over (partition by issue_id, role order by changed_at) as place
     from {{ ref('stg_youtrack__role_changes') }}
     where is_set
 
@@ -68,10 +70,12 @@ users as (
 
 histories as (
 
-    select distinct
+    select
         issue_id,
-        role
+        role,
+        max(place) + 1 as place_of_present
     from role_changes
+    group by issue_id, role
 
 ),
 
@@ -81,7 +85,7 @@ elements as (
     select
         role_changes.issue_id,
         role_changes.role,
-        role_changes.changed_at,
+        role_changes.place,
         1 as removals,
         element ->> 'id' as value_id,
         {{ youtrack_element_text('element') }} as value_text
@@ -93,7 +97,7 @@ elements as (
     select
         role_changes.issue_id,
         role_changes.role,
-        role_changes.changed_at,
+        role_changes.place,
         -1 as removals,
         element ->> 'id' as value_id,
         {{ youtrack_element_text('element') }} as value_text
@@ -105,7 +109,7 @@ elements as (
     select
         histories.issue_id,
         histories.role,
-        'infinity' as changed_at,
+        histories.place_of_present as place,
         1 as removals,
         issue_values.value_id,
         issue_values.value_text
@@ -128,13 +132,29 @@ named as (
     select
         elements.issue_id,
         elements.role,
-        elements.changed_at,
+        elements.place,
         elements.removals,
         field_values.ordinal,
         coalesce(field_values.value_name, users.login, elements.value_text) as value
     from elements
     left join field_values on elements.value_id = field_values.value_id
     left join users on elements.value_id = users.user_id
+
+),
+
+-- A value stands where the bundle had it last.
+placed as (
+
+    select
+        issue_id,
+        role,
+        place,
+        removals,
+        value,
+        first_value(ordinal) over (
+            partition by issue_id, role, value order by place desc
+        ) as ordinal
+    from named
 
 ),
 
@@ -145,23 +165,12 @@ balances as (
         issue_id,
         role,
         value,
-        changed_at,
+        ordinal,
+        place,
         sum(removals) > 0 as is_in_before
-    from named
-    group by issue_id, role, value, changed_at
+    from placed
+    group by issue_id, role, value, ordinal, place
     having sum(removals) <> 0
-
-),
-
-ordinals as (
-
-    select
-        issue_id,
-        role,
-        value,
-        (array_agg(ordinal order by changed_at desc))[1] as ordinal
-    from named
-    group by issue_id, role, value
 
 ),
 
@@ -172,23 +181,42 @@ spans as (
         issue_id,
         role,
         value,
+        ordinal,
         is_in_before,
-        coalesce(
-            lag(changed_at) over (partition by issue_id, role, value order by changed_at),
-            '-infinity'
-        ) as valid_from,
-        changed_at as valid_to
+        lag(place, 1, 0::bigint) over (
+            partition by issue_id, role, value order by place
+        ) as first_place,
+        place - 1 as last_place
     from balances
 
 ),
 
-moments as (
+-- Each value at each place where the set holds it, and each place, lest an empty set be none. To
+-- join the two would hold every span of an issue against every moment.
+held as (
+
+    select
+        spans.issue_id,
+        spans.role,
+        places.place,
+        null as activity_id,
+        null::timestamptz as changed_at,
+        spans.value,
+        spans.ordinal
+    from spans
+    cross join lateral generate_series(spans.first_place, spans.last_place) as places (place)
+    where spans.is_in_before
+
+    union all
 
     select
         issue_id,
         role,
-        '-infinity'::timestamptz as changed_at,
-        null as activity_id
+        0 as place,
+        null as activity_id,
+        null as changed_at,
+        null as value,
+        null as ordinal
     from histories
 
     union all
@@ -196,35 +224,26 @@ moments as (
     select
         issue_id,
         role,
+        place,
+        activity_id,
         changed_at,
-        min(activity_id) as activity_id
+        null as value,
+        null as ordinal
     from role_changes
-    group by issue_id, role, changed_at
 
 ),
 
 sets as (
 
     select
-        moments.issue_id,
-        moments.role,
-        moments.changed_at,
-        moments.activity_id,
-        {{ joined_values('spans.value', 'ordinals.ordinal') }} as value
-    from moments
-    left join spans
-        on
-            moments.issue_id = spans.issue_id
-            and moments.role = spans.role
-            and moments.changed_at >= spans.valid_from
-            and moments.changed_at < spans.valid_to
-            and spans.is_in_before
-    left join ordinals
-        on
-            spans.issue_id = ordinals.issue_id
-            and spans.role = ordinals.role
-            and spans.value = ordinals.value
-    group by moments.issue_id, moments.role, moments.changed_at, moments.activity_id
+        issue_id,
+        role,
+        place,
+        min(activity_id) as activity_id,
+        min(changed_at) as changed_at,
+        {{ joined_values('value', 'ordinal') }} as value
+    from held
+    group by issue_id, role, place
 
 ),
 
@@ -235,7 +254,7 @@ befores as (
         issue_id,
         role,
         changed_at,
-        lag(value) over (partition by issue_id, role order by changed_at) as from_value,
+        lag(value) over (partition by issue_id, role order by place) as from_value,
         value as to_value
     from sets
 
