@@ -84,39 +84,25 @@ project_moves as (
 
 ),
 
-numbered_moves as (
-
-    select
-        issue_id,
-        moved_at,
-        from_project_id,
-        to_project_id,
-        row_number() over in_order as move_number,
-        lead(moved_at) over in_order as next_moved_at
-    from project_moves
-    window in_order as (partition by issue_id order by moved_at)
-
-),
-
--- Where a moved issue was, from when to when.
+-- Where a moved issue was at first, and where each move took it.
 project_stays as (
 
-    select
-        issue_id,
-        from_project_id as project_id,
-        '-infinity'::timestamptz as begins_at,
-        moved_at as ends_at
-    from numbered_moves
-    where move_number = 1
+    (
+        select distinct on (issue_id)
+            issue_id,
+            '-infinity'::timestamptz as begins_at,
+            from_project_id as project_id
+        from project_moves
+        order by issue_id asc, moved_at asc
+    )
 
     union all
 
     select
         issue_id,
-        to_project_id as project_id,
         moved_at as begins_at,
-        coalesce(next_moved_at, 'infinity') as ends_at
-    from numbered_moves
+        to_project_id as project_id
+    from project_moves
 
 ),
 
@@ -184,29 +170,86 @@ changes_of_settled_issues as (
 
 ),
 
+-- The stays that have begun before a change, and up to its moment, are counted. A join of the two
+-- would hold every change of an issue against every stay.
+counted_stays as (
+
+    select
+        stays_and_changes.*,
+        sum(stays) over (
+            partition by issue_id order by changed_at asc, stays asc rows unbounded preceding
+        ) as stays_before,
+        sum(stays) over (
+            partition by issue_id order by changed_at asc, stays desc rows unbounded preceding
+        ) as stays_up_to
+    from (
+        select
+            issue_id,
+            begins_at as changed_at,
+            1 as stays,
+            project_id,
+            null as activity_id,
+            null as field_id,
+            null::jsonb as removed_values,
+            null::jsonb as added_values,
+            null as removed_text,
+            null as added_text
+        from project_stays
+
+        union all
+
+        select
+            field_changes.issue_id,
+            field_changes.changed_at,
+            0 as stays,
+            null as project_id,
+            field_changes.activity_id,
+            field_changes.field_id,
+            field_changes.removed_values,
+            field_changes.added_values,
+            field_changes.removed_text,
+            field_changes.added_text
+        from field_changes
+        inner join (select distinct issue_id from project_moves) as moved_issues
+            on field_changes.issue_id = moved_issues.issue_id
+    ) as stays_and_changes
+
+),
+
+stays_of_changes as (
+
+    select
+        counted_stays.*,
+        first_value(project_id) over (
+            partition by issue_id, stays_before order by stays desc
+        ) as project_id_before,
+        first_value(project_id) over (
+            partition by issue_id, stays_up_to order by stays desc
+        ) as project_id_after
+    from counted_stays
+
+),
+
 changes_of_moved_issues as (
 
     select
-        field_changes.*,
+        stays_of_changes.activity_id,
+        stays_of_changes.issue_id,
+        stays_of_changes.changed_at,
+        stays_of_changes.field_id,
+        stays_of_changes.removed_values,
+        stays_of_changes.added_values,
+        stays_of_changes.removed_text,
+        stays_of_changes.added_text,
         moved_issue_roles.role,
         moved_issue_roles.is_multi_value,
-        stays_before.project_id as project_id_before,
-        stays_after.project_id as project_id_after
-    from field_changes
+        stays_of_changes.project_id_before,
+        stays_of_changes.project_id_after
+    from stays_of_changes
     inner join moved_issue_roles
         on
-            field_changes.issue_id = moved_issue_roles.issue_id
-            and field_changes.field_id = moved_issue_roles.field_id
-    left join project_stays as stays_before
-        on
-            field_changes.issue_id = stays_before.issue_id
-            and field_changes.changed_at > stays_before.begins_at
-            and field_changes.changed_at <= stays_before.ends_at
-    left join project_stays as stays_after
-        on
-            field_changes.issue_id = stays_after.issue_id
-            and field_changes.changed_at >= stays_after.begins_at
-            and field_changes.changed_at < stays_after.ends_at
+            stays_of_changes.issue_id = moved_issue_roles.issue_id
+            and stays_of_changes.field_id = moved_issue_roles.field_id
 
 ),
 
