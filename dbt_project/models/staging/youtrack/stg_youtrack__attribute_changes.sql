@@ -79,9 +79,13 @@ issues as (
 
     select
         issue_id,
+        project_id,
         created_at,
+        resolved_at,
         state,
-        resolved_at
+        team,
+        issue_type,
+        story_points
     from {{ ref('stg_youtrack__issue_snapshots') }}
 
 ),
@@ -341,6 +345,10 @@ tied_starts as (
             moments_after.first_key,
             case moment_neighbours.attribute
                 when 'state' then coalesce(issues.state, '')
+                when 'team' then coalesce(issues.team, '')
+                when 'type' then coalesce(issues.issue_type, '')
+                when 'story_points' then coalesce(issues.story_points::text, '')
+                when 'project' then issues.project_id
                 when 'resolution'
                     then case when issues.resolved_at is null then '' else 'resolved' end
             end
