@@ -62,6 +62,27 @@ def test_a_quiet_run_changes_nothing_and_asks_little(loaded: Extraction, youtrac
     assert report.requests <= 10 + len(youtrack.tracker.boards)
 
 
+def test_a_quiet_run_after_a_busy_evening_asks_as_little(
+    loaded: Extraction, youtrack: Server
+) -> None:
+    company = youtrack.tracker
+    company.advance(by=86_400_000)
+    # more than the shortest list that was ever seen cut
+    for issue in company.issues_by_created()[:90]:
+        company.advance(by=1000)
+        company.edit_summary(issue, "Changed")
+    # the first sweep learns how long the lists of ids get
+    loaded.load(sweep=True)
+    before = loaded.raw()
+    quiet, swept = loaded.load(), loaded.load(sweep=True)
+    assert (quiet.kind, swept.kind) == ("incremental", "sweep")
+    # whoami twice, projects, users, working day, changes, issues, count twice, boards
+    assert quiet.requests == 10 + len(company.boards)
+    # and one page of ids for each thousand issues
+    assert swept.requests == quiet.requests + 1
+    assert differences(before, loaded.raw()) == []
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_runs_between_random_edits_end_in_the_raw_of_one_clean_load(
     loaded: Extraction, clean: Extraction, youtrack: Server, seed: int

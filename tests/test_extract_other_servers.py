@@ -516,8 +516,10 @@ def test_issues_that_move_while_they_are_read_are_read_once(
 # --- what changes between two runs
 
 
+# in the middle of what changed, at its end, and beyond it
+@pytest.mark.parametrize("cap", [42, 89, 90, 91])
 def test_a_cap_that_is_new_since_the_last_run_is_noticed(
-    empty: Extraction, youtrack: Server
+    empty: Extraction, youtrack: Server, cap: int
 ) -> None:
     company = youtrack.tracker
     empty.load()
@@ -526,11 +528,24 @@ def test_a_cap_that_is_new_since_the_last_run_is_noticed(
         company.advance(by=1000)
         # told by no change that is asked for
         company.edit_summary(issue, "Changed")
-    youtrack.fault("cap", r"/issues$", cap=42, count=None)
+    youtrack.fault("cap", r"/issues$", cap=cap, count=None)
     empty.load(sweep=False)
     assert dict(empty.rows("select id, updated from raw.issues")) == {
         issue.id: issue.updated for issue in company.issues_by_created()
     }
+
+
+def test_issues_that_do_not_come_newest_first_as_asked_are_an_error(
+    empty: Extraction, youtrack: Server
+) -> None:
+    empty.load()
+
+    def oldest_first(answer: list) -> list:
+        return answer[::-1] if "updated desc" in request.args.get("query", "") else answer
+
+    rewrite(youtrack, r"/issues$", oldest_first)
+    with pytest.raises(YouTrackError, match="does not sort as asked.*updated desc"):
+        empty.load()
 
 
 # --- the connection

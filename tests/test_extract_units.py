@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +15,7 @@ from extract.errors import YouTrackError
 from extract.youtrack.address import bases, identity, is_unprotected, normalise_url
 from extract.youtrack.ahead import PAGES_AHEAD, Ahead
 from extract.youtrack.client import parse
-from extract.youtrack.paging import PageEnds, PageLengths
+from extract.youtrack.paging import IssueWindow, PageEnds, PageLengths, newest_page
 from extract.youtrack.rows import clean_issues, to_arrow, without_names
 from extract.youtrack.search import TokenClock, Within, window
 from extract.youtrack.selection import ISSUES, TABLES
@@ -138,6 +139,31 @@ def test_a_length_at_which_pages_were_cut_is_never_the_end() -> None:
 
 def test_an_empty_page_is_the_end() -> None:
     assert ends(PageLengths(), (0, False)) == [True]
+
+
+@pytest.mark.parametrize(
+    ("moments", "expected"),
+    [
+        ([9_500, 5_000, 3_999], [9_500, 5_000]),
+        ([3_999], []),
+        # all of it may be there, or its end be cut off
+        ([9_500, 5_000], None),
+        # more of the window's first second may have been cut off
+        ([9_500, 5_000, 4_100], None),
+        ([], None),
+    ],
+)
+def test_a_page_newest_first_is_whole_only_if_it_ends_before_the_window(
+    moments: list[int], expected: list[int] | None
+) -> None:
+    page = [{"id": str(at), "updated": at, "project": {"id": "0-0"}} for at in moments]
+    asking = SimpleNamespace(
+        clock=TokenClock(ZoneInfo("UTC")),
+        client=SimpleNamespace(page=lambda path, fields, top, params: (page, top)),
+    )
+    issues = IssueWindow("updated", Within(), 4_500, None, "id", 100, lambda answer: answer)
+    found = newest_page(asking, issues, 3_000)
+    assert (None if found is None else [issue["updated"] for issue in found]) == expected
 
 
 # --- threads

@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from extract.errors import YouTrackError
 from extract.youtrack.arrivals import Arrivals
+from extract.youtrack.journal import Known
 from extract.youtrack.paging import FOREVER, HOUR
-from extract.youtrack.reader import ISSUES_BY_NAME
+from extract.youtrack.reader import ISSUES_A_PAGE, ISSUES_BY_NAME
 from extract.youtrack.rows import Entity
 from extract.youtrack.selection import ACTIVITIES
 from extract.youtrack.work import Scope, Work
@@ -28,6 +29,10 @@ from extract.youtrack.work import Scope, Work
 OVERLAP = 2 * HOUR
 
 CHANGES_A_ROUND = 20_000
+
+# How many issues from before the window the page of a quiet day is to show. One would prove that
+# the page is whole; any of them may have changed or gone since.
+BEFORE_THE_WINDOW = 5
 
 # how many issues are looked at again before an empty answer is called a fault
 WITNESSES = 50
@@ -72,9 +77,11 @@ def catch_up(
         arrivals.read.clear()
         arrivals.without_history |= current.moved
         if is_last:
-            for page in work.reader.updated(scope.within, issues_since):
+            known = work.journal.known_since(issues_since, scope.projects)
+            reach = _reach(work, scope, issues_since, len(known) + len(current.named))
+            for page in work.reader.updated(scope.within, issues_since, reach):
                 arrivals.add(page)
-            _check_issues(work, scope, issues_since, arrivals.read)
+            _check_issues(work, scope, known, arrivals.read)
         left = [readable for key, readable in current.named.items() if key not in arrivals.read]
         for first in range(0, len(left), ISSUES_BY_NAME):
             arrivals.add(work.reader.named(left[first : first + ISSUES_BY_NAME]))
@@ -154,9 +161,15 @@ def _check_feed(work: Work, scope: Scope, known: dict[str, str]) -> None:
             )
 
 
-def _check_issues(work: Work, scope: Scope, since: int, read: dict[str, int]) -> None:
-    """Whatever raw knows to be changed after `since` must have come back, or be gone."""
-    known = work.journal.known_since(since, scope.projects)
+def _reach(work: Work, scope: Scope, since: int, expected: int) -> int | None:
+    """From when on one page shows all that changed after `since`; None on a busy day."""
+    if expected + BEFORE_THE_WINDOW > ISSUES_A_PAGE:
+        return None
+    return work.journal.changed_before(since, scope.projects, issues=BEFORE_THE_WINDOW)
+
+
+def _check_issues(work: Work, scope: Scope, known: dict[str, Known], read: dict[str, int]) -> None:
+    """Whatever raw knows to be changed in the window must have come back, or be gone."""
     absent = {key: each for key, each in known.items() if key not in read}
     witnesses = [each.id_readable for each in absent.values() if not each.missed_sweeps]
     work.is_in_doubt = work.is_in_doubt or bool(witnesses)

@@ -110,6 +110,12 @@ _IN_PROJECTS = (
     "(%(projects)s::text[] is null or issues.project ->> 'id' = any(%(projects)s::text[]))"
 )
 
+_CHANGED_BEFORE = (
+    "select min(updated) from (select updated from raw.issues where updated < %(before)s and "  # noqa: S608  (constants)
+    + _IN_PROJECTS
+    + " order by updated desc limit %(issues)s) as latest"
+)
+
 # how many issues of a moved YouTrack are compared, spread evenly over the past
 SAMPLE = 50
 
@@ -271,6 +277,13 @@ class Journal:
             since=updated,
             projects=projects,
         )
+
+    def changed_before(
+        self, updated: int, projects: list[str] | None, *, issues: int
+    ) -> int | None:
+        """A moment before `updated` since which so many issues changed; None if there is none."""
+        parameters = {"before": updated, "projects": projects, "issues": issues}
+        return self._rows(_CHANGED_BEFORE, **parameters)[0][0]
 
     def _known(self, statement: str, **parameters: Any) -> dict[str, Known]:
         return {row[0]: Known(*row[1:]) for row in self._rows(statement, **parameters)}

@@ -5,7 +5,8 @@ Three ways, one for each kind of list:
 - **Issues by time** (`Walk`): the next page starts at the last second seen instead of at a
   `$skip`, which has no snapshot and loses a row whenever an earlier one changes its place. The
   last row must come back in the next page: that proves that nothing lies between, and that both
-  sides read the clock alike.
+  sides read the clock alike. Where few are expected, one page that reaches back beyond the window
+  proves itself (`newest_page`).
 - **Changes by time** (`Feed`): YouTrack's own cursor, as long as its pages are full; else the
   last timestamp seen, in the same way.
 - **Everything else** (`listing`): short lists by `$skip`, with one row of overlap.
@@ -206,6 +207,43 @@ class IssueWindow:
         """The end; for an open one a moment that never comes."""
         return self.end if self.end is not None else FOREVER
 
+    def rows(
+        self, answer: Any, query: str, lower: int, upper: int, *, newest_first: bool = False
+    ) -> list[Entity]:
+        """The issues of an answer, if they are what was asked for, in the order asked for."""
+        issues = self.check(answer)
+        for issue in issues:
+            is_inside = lower - QUERY_SLACK <= self.at(issue) <= upper + QUERY_SLACK
+            if not is_inside or not self.within.admits(issue["project"]["id"]):
+                raise answers.ignored(query)
+        seconds = [self.at(issue) // SECOND for issue in issues]
+        if seconds != sorted(seconds, reverse=newest_first):
+            raise YouTrackError(f"YouTrack does not sort as asked: {query}")
+        return issues
+
+
+def newest_page(asking: Asking, window: IssueWindow, reach: int) -> list[Entity] | None:
+    """The issues of an open window out of one page; None if the page does not prove to be whole.
+
+    A page that is cut loses its end, and newest first that is what changed before the window: a
+    page that holds a row from there holds all of the window, whatever cut it. `reach` is a moment
+    before the window, late enough for few issues to have changed since.
+    """
+    clock = asking.clock
+    upper = window.upper + clock.margin
+    query = search.window(
+        window.within,
+        window.attribute,
+        clock.no_later(reach),
+        clock.no_earlier(upper),
+        newest_first=True,
+    )
+    answer, _ = asking.client.page("issues", window.fields, window.top, {"query": query})
+    issues = window.rows(answer, query, reach - clock.margin, upper, newest_first=True)
+    # by the second: within one, nobody knows what a page was cut off from
+    is_whole = bool(issues) and window.at(issues[-1]) // SECOND < window.start // SECOND
+    return [issue for issue in issues if window.holds(issue)] if is_whole else None
+
 
 class Walk:
     """The issues of one window, oldest first, page by page. A page may be empty."""
@@ -301,18 +339,7 @@ class Walk:
         )
         params = {"query": query, "$skip": self._skip}
         answer, self._top = self._asking.client.page("issues", window.fields, self._top, params)
-        issues = window.check(answer)
-        before = 0
-        for issue in issues:
-            moment = window.at(issue)
-            if not self._lower - QUERY_SLACK <= moment <= upper + QUERY_SLACK:
-                raise answers.ignored(query)
-            if not window.within.admits(issue["project"]["id"]):
-                raise answers.ignored(query)
-            if moment // SECOND < before // SECOND:
-                raise YouTrackError(f"YouTrack does not sort as asked: {query}")
-            before = moment
-        return issues
+        return window.rows(answer, query, self._lower, upper)
 
     def _advance(self, page: list[Entity]) -> None:
         """Move to the last second seen; inside a pile of one second, by rows."""

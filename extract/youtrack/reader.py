@@ -76,9 +76,18 @@ class Reader:
         """The issues created in [start, end) in epoch ms, oldest first."""
         return iter(Walk(self, self._window("created", within, start, end), split))
 
-    def updated(self, within: Within, start: int) -> Pages:
-        """The issues changed from `start` on, the least recent change first."""
-        return iter(Walk(self, self._window("updated", within, start, None)))
+    def updated(self, within: Within, start: int, reach: int | None = None) -> Pages:
+        """The issues changed from `start` on.
+
+        `reach`: a moment before `start` at which issues changed, where so few changed since that
+        one page may show them all.
+        """
+        window = self._window("updated", within, start, None)
+        page = None if reach is None else paging.newest_page(self, window, reach)
+        if page is None:
+            yield from Walk(self, window)
+        else:
+            yield page
 
     def ids(self, within: Within, start: int, end: int, split: Split | None = None) -> Pages:
         """Nothing but the ids of the issues created in [start, end)."""

@@ -97,9 +97,12 @@ class Within:
 EVERYWHERE = Within()
 
 
-def window(within: Within, attribute: str, start: str, end: str) -> str:
+def window(
+    within: Within, attribute: str, start: str, end: str, *, newest_first: bool = False
+) -> str:
     """Issues whose `created` or `updated` lies between two literals, in that order of time."""
-    return f"{within.clause}{attribute}: {start} .. {end} sort by: {attribute} asc"
+    order = "desc" if newest_first else "asc"
+    return f"{within.clause}{attribute}: {start} .. {end} sort by: {attribute} {order}"
 
 
 def of_issues(readable_ids: Sequence[str]) -> str:
