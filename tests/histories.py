@@ -165,7 +165,7 @@ class Person:
     pinned: set[str] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
     resolved: int | None = None
-    # field or sprint -> the moment of its first activity
+    # sprint -> the moment of its first activity
     recorded: dict[str, int] = field(default_factory=dict)
     # (field or sprint or "", moment): what has already changed when
     touched: set[tuple[str, int]] = field(default_factory=set)
@@ -343,9 +343,9 @@ class Tracker:
         self.numbers.add(number)
         return f"0-0.{self.rng.choice((9, 91))}-{number}"
 
-    def may_circle(self, person: Person, what: str, at: int) -> bool:
+    def may_circle(self, person: Person, sprint: str, at: int) -> bool:
         """Whether several changes in one millisecond have one order: where the first starts."""
-        return person.recorded.get(what, at) < at
+        return person.recorded.get(sprint, at) < at
 
     def element(self, project: str, field_id: str, name: object) -> object:
         """A value as it is sent: each project has its own bundle, so the same name another id."""
@@ -392,7 +392,6 @@ class Tracker:
             field_id=field_id,
         )
         person.values[field_id] = value  # type: ignore[assignment]
-        person.recorded.setdefault(field_id, at)
 
     # ---- what may happen to an issue -----------------------------------------------------------
 
@@ -413,7 +412,7 @@ class Tracker:
         """One to three states within one millisecond."""
         if (STATE, at) in person.touched:
             return
-        steps = self.rng.choice((1, 1, 1, 2, 3)) if self.may_circle(person, STATE, at) else 1
+        steps = self.rng.choice((1, 1, 1, 2, 3))
         for _ in range(steps):
             self.set_state(person, at, self.rng.choice(STATES)[0])
 
@@ -437,7 +436,7 @@ class Tracker:
         }[field_id]
         if (field_id, at) in person.touched:
             return
-        steps = self.rng.choice((1, 1, 2)) if self.may_circle(person, field_id, at) else 1
+        steps = self.rng.choice((1, 1, 2))
         for _ in range(steps):
             self.change(person, at, field_id, self.rng.choice(choices))
 
@@ -468,7 +467,6 @@ class Tracker:
                     removed=self.array(old, field_id, name),
                     field_id=field_id,
                 )
-                person.recorded.setdefault(field_id, at)
         if person.versions and self.rng.random() < 0.5:
             self.emit(
                 person,
