@@ -275,32 +275,95 @@ memberships as (
 
 -- Teams move leftovers at the review: leaving for a later sprint shortly before the finish is
 -- leaving just after it.
-moved_at_the_review as (
+leavings_before_the_finish as (
 
-    select distinct
+    select
         memberships.sprint_id,
         memberships.issue_id,
+        memberships.board_id,
         memberships.member_from,
-        sprints.finish_at + interval '1 millisecond' as member_to
+        memberships.member_to,
+        sprints.start_at,
+        sprints.finish_at
     from memberships
     inner join sprints on memberships.sprint_id = sprints.sprint_id
-    inner join memberships as later_memberships
-        on
-            memberships.issue_id = later_memberships.issue_id
-            and memberships.board_id = later_memberships.board_id
-            and not later_memberships.is_inferred
-            and later_memberships.member_from
-            between memberships.member_to - interval '1 minute'
-            and memberships.member_to + interval '1 minute'
-    inner join sprints as later_sprints
-        on
-            later_memberships.sprint_id = later_sprints.sprint_id
-            and sprints.start_at < later_sprints.start_at
     where
         memberships.member_to
         between sprints.finish_at
         - {{ var('sprint_closing_grace_hours', 24) }} * interval '1 hour'
         and sprints.finish_at
+
+),
+
+-- Later is a sprint that was joined within a minute of the leaving, either way. The two minutes are
+-- as long as a block of time, so that they are the end of one block and the beginning of the next:
+-- one look forward in the first and one look back in the second see what was joined. A join would
+-- hold every leaving of an issue against every joining.
+joinings_and_looks as (
+
+    select
+        memberships.issue_id,
+        memberships.board_id,
+        memberships.member_from as seen_at,
+        sprints.start_at as joined_start_at,
+        false as looks_forward,
+        null as sprint_id,
+        null::timestamptz as member_from,
+        null::timestamptz as start_at,
+        null::timestamptz as finish_at
+    from memberships
+    inner join sprints on memberships.sprint_id = sprints.sprint_id
+    where not memberships.is_inferred
+
+    union all
+
+    select
+        leavings_before_the_finish.issue_id,
+        leavings_before_the_finish.board_id,
+        leavings_before_the_finish.member_to + looks.distance as seen_at,
+        null as joined_start_at,
+        looks.looks_forward,
+        leavings_before_the_finish.sprint_id,
+        leavings_before_the_finish.member_from,
+        leavings_before_the_finish.start_at,
+        leavings_before_the_finish.finish_at
+    from leavings_before_the_finish
+    cross join (
+        values (interval '-1 minute', true), (interval '1 minute', false)
+    ) as looks (distance, looks_forward)
+
+),
+
+looks as (
+
+    select
+        in_blocks.*,
+        max(joined_start_at) over (
+            partition by issue_id, board_id, block order by seen_at desc
+        ) as latest_start_from_here,
+        max(joined_start_at) over (
+            partition by issue_id, board_id, block order by seen_at asc
+        ) as latest_start_up_to_here
+    from (
+        select
+            joinings_and_looks.*,
+            floor(extract(epoch from seen_at) / 120) as block
+        from joinings_and_looks
+    ) as in_blocks
+
+),
+
+moved_at_the_review as (
+
+    select distinct
+        sprint_id,
+        issue_id,
+        member_from,
+        finish_at + interval '1 millisecond' as member_to
+    from looks
+    where
+        start_at
+        < case when looks_forward then latest_start_from_here else latest_start_up_to_here end
 
 ),
 
