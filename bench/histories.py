@@ -59,7 +59,9 @@ def company(changes: int) -> Tracker:
         tracker.attach(project, sprint_field, ["Sprint 1", "Sprint 2"])
     boards = [
         tracker.add_board("By hand", projects),
-        tracker.add_board("Following a field", projects[:1], sync_field=sprint_field),
+        tracker.add_board(
+            "Following a field", projects[:1], is_explicit=False, sync_field=sprint_field
+        ),
     ]
     middle = JUNE + 14 * DAY
     sprints = [
