@@ -51,7 +51,8 @@ _PRESENT = r"""
             nspname,
             proname,
             format('%%s(%%s)', proname, pg_get_function_identity_arguments(pg_proc.oid)),
-            null
+            -- a function of ours is recorded by its name with brackets
+            proname || '()'
         from pg_proc
         inner join pg_namespace on pg_namespace.oid = pronamespace
 
@@ -167,7 +168,10 @@ def _left_by_earlier_version(cursor: Cursor, schemas: list[str]) -> list[tuple[s
     return [
         (schema, made_as)
         for schema, _, made_as, has_comment in _present(cursor, schemas)
-        if made_as is not None and (schema != "marts" or has_comment)
+        if made_as is not None
+        # no earlier version has made a function
+        and not made_as.endswith("()")
+        and (schema != "marts" or has_comment)
     ]
 
 

@@ -6,8 +6,9 @@ No test reads the developer's own `.env`, database or YouTrack.
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import psycopg2
 import pytest
 from extracting import Extraction, extraction
 from psycopg2 import sql
+from warm import WarmProcess
 
 from demo.company import Company
 from demo.server import Server, start
@@ -175,11 +177,17 @@ class Project:
     """A copy of the project as a user has it after cloning, in a folder with an awkward path."""
 
     root: Path
+    warm: WarmProcess | None = None
 
     def run(
         self, *arguments: str, environment: dict[str, str] | None = None, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         """`python -m extract …` there, with nothing configured but `environment`."""
+        if self.warm:
+            with tempfile.TemporaryDirectory() as folder:
+                return self.warm.run(
+                    arguments, clean_environment(environment), Path(folder), timeout
+                )
         return subprocess.run(
             [sys.executable, "-m", "extract", *arguments],
             cwd=self.root,
@@ -222,7 +230,9 @@ def copy_project(folder: Path) -> Project:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """One copy of the project for the whole session; its embedded PostgreSQL is stopped after."""
     copy = copy_project(tmp_path_factory.mktemp("clone") / AWKWARD_NAME)
-    yield copy
+    warm = WarmProcess(copy.root, clean_environment())
+    yield replace(copy, warm=warm)
+    warm.close()
     embedded.stop(copy.root / ".local" / "postgres")
 
 

@@ -8,11 +8,17 @@
 {%- endmacro %}
 
 
+{#- Whether this invocation of dbt builds the model that calls it. -#}
+{% macro makes_chain_places() -%}
+    {%- set caller = 'model.' ~ project_name ~ '.stg_youtrack__attribute_changes' -%}
+    {{ return(execute and flags.WHICH in ['run', 'build'] and caller in selected_resources) }}
+{%- endmacro %}
+
+
 {#- Makes the function before the model that calls it is built, in the schema that dbt has made for
     that model by then. -#}
 {% macro make_chain_places() %}
-    {%- set caller = 'model.' ~ project_name ~ '.stg_youtrack__attribute_changes' -%}
-    {%- if execute and flags.WHICH in ['run', 'build'] and caller in selected_resources -%}
+    {%- if makes_chain_places() -%}
 -- The place of each change in the chain. The changes stand in the order of their ids, each with the
 -- numbers (from 1) of the values that it removed and added.
 --

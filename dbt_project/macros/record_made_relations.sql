@@ -15,6 +15,11 @@
                 '(' ~ text_literal(node.schema) ~ ', ' ~ text_literal(node.alias) ~ ')'
             ) -%}
         {%- endfor -%}
+        {%- if makes_chain_places() -%}
+            {%- do made.append(
+                '(' ~ text_literal(generate_schema_name('staging', none) | trim) ~ ", 'chain_places()')"
+            ) -%}
+        {%- endif -%}
         {%- if record is not none and made -%}
             {%- set strangers = run_query(
                 "select string_agg(wanted.schema_name || '.' || wanted.relation_name, ', ') "
