@@ -124,6 +124,9 @@ def _build(
         own_schema=own_prefix(),
     )
     dbt.parse()
+    # a model that fails now must not show what it was last time
+    with connection.cursor() as cursor:
+        _drop(cursor, own_prefix())
     try:
         return dbt.build(connection), None
     except BuildError as failure:
@@ -166,7 +169,7 @@ def _line(each: Difference) -> str:
     if each.rows_published is None:
         return f"{each.mart}: {each.rows_tried:,} rows, not published yet"
     if each.rows_tried is None:
-        return f"{each.mart}: {each.rows_published:,} rows, published and no longer built"
+        return f"{each.mart}: {each.rows_published:,} rows published, not built now"
     parts = [f"{each.mart}: {each.rows_published:,} rows published, {each.rows_tried:,} tried"]
     if each.only_published or each.only_tried:
         parts.append(f"{each.only_published:,} gone, {each.only_tried:,} new")

@@ -375,7 +375,10 @@ def test_of_two_runs_at_once_one_works_and_one_leaves(
 ) -> None:
     environment = {**server.environment(database), **source_environment(youtrack)}
     with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(project.run, "load", environment=environment) for _ in range(2)]
+        runs = [
+            pool.submit(Project(project.root).run, "load", environment=environment)
+            for _ in range(2)
+        ]
     assert sorted(run.result().returncode for run in runs) == [0, 75]
     assert value(server, database, "select count(*) from ops.pipeline_runs") == 1
     assert value(server, database, LAST_RUN.format("status")) == "OK"
