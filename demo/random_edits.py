@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from demo.model import HOUR, MINUTE, Bundle, Issue, UserBundle
+from demo.model import HOUR, MINUTE, Board, Bundle, Issue, Project, UserBundle
 from demo.tracker import Tracker
 
 Edit = Callable[[Issue], "str | None"]
@@ -17,12 +17,15 @@ class RandomEdits:
 
     def __init__(
         self, tracker: Tracker, rng: random.Random, *, deletions: bool = True,
-        renames: bool = True, moves: bool = True, longest_pause: int = 6 * HOUR,
+        renames: bool = True, moves: bool = True, boards: bool = False,
+        longest_pause: int = 6 * HOUR,
     ) -> None:  # fmt: skip
         self.tracker = tracker
         self.rng = rng
         self.longest_pause = longest_pause
-        self.choices = self._choices(deletions, renames, moves)
+        self.choices = self._choices(deletions, renames, moves, boards)
+        # what was taken off a board, and may be put on it again
+        self.taken_off: list[tuple[Board, Project]] = []
 
     def make(self, count: int) -> list[str]:
         """Make `count` edits with pauses (often none: equal timestamps); say which."""
@@ -51,7 +54,9 @@ class RandomEdits:
             return visible[-1 - int(self.rng.random() ** 2 * min(len(visible), 400))]
         return self.rng.choice(visible)
 
-    def _choices(self, deletions: bool, renames: bool, moves: bool) -> dict[str, tuple[Edit, int]]:
+    def _choices(
+        self, deletions: bool, renames: bool, moves: bool, boards: bool
+    ) -> dict[str, tuple[Edit, int]]:
         choices: dict[str, tuple[Edit, int]] = {
             "create": (self._creation, 12),
             "state": (self._state, 22),
@@ -71,6 +76,9 @@ class RandomEdits:
             choices["move"] = (self._move, 5)
         if renames:
             choices["rename"] = (self._rename, 4)
+        if boards:
+            choices["off board"] = (self._taking_off, 2)
+            choices["on board"] = (self._putting_on, 1)
         return choices
 
     def _creation(self, _: Issue) -> str:
@@ -166,6 +174,23 @@ class RandomEdits:
         sprint = self.rng.choice(sprints)
         self.tracker.delete_sprint(sprint)
         return sprint.id
+
+    def _taking_off(self, _: Issue) -> str | None:
+        boards = [board for board in self.tracker.boards if len(board.projects) > 1]
+        if not boards:
+            return None
+        board = self.rng.choice(boards)
+        project = self.rng.choice(board.projects)
+        self.tracker.take_off_board(board, project)
+        self.taken_off.append((board, project))
+        return f"{board.id} {project.short_name}"
+
+    def _putting_on(self, _: Issue) -> str | None:
+        if not self.taken_off:
+            return None
+        board, project = self.taken_off.pop(self.rng.randrange(len(self.taken_off)))
+        self.tracker.put_on_board(board, project)
+        return f"{board.id} {project.short_name}"
 
     def _move(self, issue: Issue) -> str | None:
         others = [p for p in self.tracker.projects if p is not issue.project and not p.hidden]

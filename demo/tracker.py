@@ -300,7 +300,11 @@ class Tracker:
             return [issue for issue in self.issues_by_created() if board.member_of(issue)]
         if board.sync_field is not None:
             return self._members_by_version().get((board, sprint.name), [])
-        return [issue for issue in sprint.members if issue.is_visible]
+        return [
+            issue
+            for issue in sprint.members
+            if issue.is_visible and issue.project in board.projects
+        ]
 
     def _members_by_version(self) -> dict[Any, list[Issue]]:
         if self._synced[0] != self.version:
@@ -323,7 +327,11 @@ class Tracker:
 
     def sprints_of(self, issue: Issue) -> list[Sprint]:
         """The sprints of all visible boards that now hold the issue."""
-        found = [sprint for sprint in issue.sprints if not sprint.board.hidden]
+        found = [
+            sprint
+            for sprint in issue.sprints
+            if not sprint.board.hidden and issue.project in sprint.board.projects
+        ]
         for board in self.boards:
             if board.hidden or issue.project not in board.projects:
                 continue
@@ -735,6 +743,16 @@ class Tracker:
     @rename
     def rename_board(self, board: Board, name: str) -> None:
         board.name = name
+
+    @rename
+    def take_off_board(self, board: Board, project: Project) -> None:
+        """The board shows the project's cards no longer; no issue and no activity tells of it."""
+        board.projects = [one for one in board.projects if one is not project]
+
+    @rename
+    def put_on_board(self, board: Board, project: Project) -> None:
+        """The project's cards are shown again, in the sprints in which they were."""
+        board.projects = [*board.projects, project]
 
     @rename
     def rename_user(self, user: User, login: str) -> None:

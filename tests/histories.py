@@ -200,6 +200,7 @@ class Tracker:
         self.by_board = defaultdict(list)
         for sprint in self.sprints:
             self.by_board[sprint.board_id].append(sprint)
+        self.past = self.past_projects()
         self.moments = self.edges()
         # sprints that have begun, on boards whose activities tell of their members
         self.aims = [
@@ -257,6 +258,17 @@ class Tracker:
             SprintPlan("112-7", "108-10", "Instant", JUNE + 3 * DAY, JUNE + 3 * DAY),
         ]
         return plans
+
+    def past_projects(self) -> dict[str, int]:
+        """The projects that left the synced board, and when: some just as a sprint finished."""
+        finishes = [one.finish + self.rng.choice((0, 1)) for one in self.by_board["108-11"]]
+        left = self.rng.sample(list(self.projects), self.rng.choice((0, 1, 1)))
+        return {one: min(self.rng.choice(finishes), self.as_of) for one in left}
+
+    def is_on_board(self, project: str, sprint: SprintPlan) -> bool:
+        """Whether the synced board had a project when a sprint finished, or has it still."""
+        missed_at = self.past.get(project)
+        return missed_at is None or sprint.finish < missed_at
 
     def edges(self) -> list[int]:
         """The moments that rules speak of, and those beside them."""
@@ -598,9 +610,9 @@ class Tracker:
         self.note_versions(person, at)
 
     def note_versions(self, person: Person, at: int) -> None:
-        """Remember who is in the sprints of the synced board, which has one project."""
+        """Remember who is in the sprints of the synced board."""
         for sprint in self.by_board["108-11"]:
-            inside = sprint.name in person.versions and person.project == "0-2"
+            inside = sprint.name in person.versions and self.is_on_board(person.project, sprint)
             self.truth[sprint.id, person.id].append((at, inside))
 
     def act_iteration(self, person: Person, at: int) -> None:
@@ -871,7 +883,7 @@ class Tracker:
         boards = {
             "108-9": ("Main", both, explicit),
             "108-10": ("Week", both, explicit),
-            "108-11": ("Versions", both[:1], synced),
+            "108-11": ("Versions", [one for one in both if one["id"] not in self.past], synced),
             "108-12": ("Deleted", both, explicit),
             "108-2": ("Kanban", both, {**explicit, "disableSprints": True}),
             "108-13": ("Query", both, implicit),
@@ -882,6 +894,10 @@ class Tracker:
                 "name": name,
                 "projects": projects,
                 "sprints_settings": settings,
+                "past_projects": [
+                    {"id": project, "missed_at": (EPOCH + timedelta(milliseconds=at)).isoformat()}
+                    for project, at in (self.past if key == "108-11" else {}).items()
+                ],
                 "column_settings": {"field": {"id": STATE, "name": "State"}, "columns": []},
                 "seen_at": LOADED - timedelta(days=9) if key == "108-12" else LOADED,
             }
@@ -892,7 +908,9 @@ class Tracker:
         """A sprint with those who are in it now; issues that are gone stay as last seen."""
         if sprint.board_id == "108-11":
             members = [
-                one for one in self.people if sprint.name in one.versions and one.project == "0-2"
+                one
+                for one in self.people
+                if sprint.name in one.versions and self.is_on_board(one.project, sprint)
             ]
         elif sprint.board_id == "108-2":
             members = self.people[::5]

@@ -119,6 +119,31 @@ def test_columns_that_an_earlier_version_did_not_know_are_added_and_filled(
     assert_same(clean, run(server, project, youtrack, database))
 
 
+@pytest.mark.parametrize("dump", EARLIER, ids=lambda dump: dump.name)
+def test_what_an_earlier_version_saw_on_a_board_is_known_when_it_is_gone(
+    server: PostgresServer, project: Project, database: str, dump: Path
+) -> None:
+    company = Company(**COMPANY)
+    board = next(one for one in company.boards if one.sync_field is not None)
+    with start(company) as youtrack:
+        restore(server, database, dump, youtrack)
+        for name in fresh_database(server):
+            before = run(server, project, youtrack, name)
+        company.take_off_board(board, company.rus)
+        after = run(server, project, youtrack, database)
+    closed = {
+        row["sprint_id"]
+        for row in before["dim_sprints"]
+        if row["board_id"] == board.id and row["is_closed"]
+    }
+    left, right = (
+        [row for row in marts["fct_sprint_issues"] if row["sprint_id"] in closed]
+        for marts in (before, after)
+    )
+    assert left
+    assert compare(left, right, KEYS["fct_sprint_issues"]) == []
+
+
 def test_the_version_that_is_recorded_is_that_of_the_package() -> None:
     declared = re.search(
         r'^version = "(.+)"$', (REPOSITORY / "pyproject.toml").read_text("utf-8"), re.M

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -42,6 +43,8 @@ SPRINTS_A_PAGE = 500
 CAPS = frozenset({SHORTEST_CAP, 42, 50, 100, 200, 500, 1000, 2000, 3500})
 
 Tables = dict[str, list[pa.Table]]
+# board id → project id → when a run first missed it, in ISO 8601
+PastProjects = dict[str, dict[str, str]]
 
 
 def read_projects(work: Work, names: tuple[str, ...] | None) -> tuple[Scope, Tables]:
@@ -206,11 +209,17 @@ def read_boards(work: Work) -> Tables:
             sprints += _kept_sprints(work, board, ill[board["id"]])
     boards = [board for board in boards if board["id"] not in closed]
     _check_boards(work, boards)
+    past = _past_projects(work, boards)
     known = work.journal.sprint_members()
     _check_members(work, boards, sprints, known)
-    _keep_gone_members(work, sprints, known)
+    _keep_gone_members(work, sprints, known, past)
+    past_projects = [
+        [{"id": project, "missed_at": at} for project, at in sorted(past[board["id"]].items())]
+        for board in boards
+    ]
+    seen_at = [work.as_of] * len(boards)
     return {
-        "boards": [work.table(BOARDS, boards, seen_at=[work.as_of] * len(boards))],
+        "boards": [work.table(BOARDS, boards, past_projects=past_projects, seen_at=seen_at)],
         "sprints": [work.table(SPRINTS, sprints, seen_at=[work.as_of] * len(sprints))],
     }
 
@@ -267,11 +276,40 @@ def _check_members(
             )
 
 
-def _keep_gone_members(work: Work, sprints: list[Entity], known: dict[str, set[str]]) -> None:
-    """Leave issues that YouTrack no longer returns in the sprints that they were last seen in.
+def _past_projects(work: Work, boards: list[Entity]) -> PastProjects:
+    """The projects that were taken off each board, and when a run first missed them.
+
+    What an earlier run saw counts, whichever version it was of; a project that is there again is
+    no past one. A board that is not listed at all keeps the row that it has.
+    """
+    before = work.journal.projects_of_boards()
+    missed_at = work.as_of.isoformat()
+    found: PastProjects = {}
+    for board in boards:
+        there = {project["id"] for project in board.get("projects") or []}
+        last, past = before.get(board["id"], (set(), {}))
+        known = {**dict.fromkeys(last, missed_at), **past}
+        found[board["id"]] = {key: at for key, at in known.items() if key not in there}
+    return found
+
+
+def _is_past(sprint: Entity, project: str, past: PastProjects) -> bool:
+    """Whether the project was on the board until the sprint had finished, and no longer is."""
+    missed_at = past.get(sprint["agile"]["id"], {}).get(project)
+    finish = sprint.get("finish")
+    if missed_at is None or finish is None:
+        return False
+    return finish < datetime.fromisoformat(missed_at).timestamp() * 1000
+
+
+def _keep_gone_members(
+    work: Work, sprints: list[Entity], known: dict[str, set[str]], past: PastProjects
+) -> None:
+    """Leave issues that YouTrack no longer shows in the sprints that they were last seen in.
 
     Deleting an issue takes it out of its sprints without a change in the feed, while taking it out
-    by hand leaves one: only the list of members knows what the sprint held.
+    by hand leaves one: only the list of members knows what the sprint held. So does taking its
+    project off the board, which changes no sprint that had finished.
     """
     lost = {
         sprint["id"]: known[sprint["id"]] - {issue["id"] for issue in sprint["issues"]}
@@ -284,11 +322,18 @@ def _keep_gone_members(work: Work, sprints: list[Entity], known: dict[str, set[s
     candidates = work.journal.known(set().union(*lost.values()))
     away = {key for key, each in candidates.items() if each.missed_sweeps}
     away |= candidates.keys() & set(work.journal.state.away)
-    asked = [each.id_readable for key, each in candidates.items() if key not in away]
+    kept: dict[str, set[str]] = {}
+    for sprint in sprints:
+        lost_here = lost.get(sprint["id"], set()) & candidates.keys()
+        kept[sprint["id"]] = {
+            key for key in lost_here if _is_past(sprint, candidates[key].project_id, past)
+        }
+    doubtful = set().union(*(lost[key] - kept[key] for key in lost)) & candidates.keys()
+    asked = [candidates[key].id_readable for key in doubtful - away]
     there = {issue["id"] for issue in work.reader.named(sorted(asked))}
     for sprint in sprints:
         gone = (lost.get(sprint["id"], set()) & candidates.keys()) - there
-        sprint["issues"] += [{"id": issue_id} for issue_id in sorted(gone)]
+        sprint["issues"] += [{"id": key} for key in sorted(gone | kept[sprint["id"]])]
 
 
 def _check_boards(work: Work, boards: list[Entity]) -> None:

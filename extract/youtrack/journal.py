@@ -349,6 +349,20 @@ class Journal:
             )
         )
 
+    def projects_of_boards(self) -> dict[str, tuple[set[str], dict[str, str]]]:
+        """Of every board the projects that it showed when it was last seen, and those before them.
+
+        board id → (project ids, past project id → when a run first missed it, in ISO 8601)
+        """
+        rows = self._rows("select id, projects, past_projects from raw.boards")
+        return {
+            board: (
+                {project["id"] for project in projects or []},
+                {project["id"]: project["missed_at"] for project in past or []},
+            )
+            for board, projects, past in rows
+        }
+
     def sprints_of_last_run(self) -> dict[str, int]:
         """How many sprints of each board the last run saw."""
         return dict(

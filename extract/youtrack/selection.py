@@ -159,6 +159,9 @@ BOARDS = Table(
         _json("projects", "projects"),
         _json("sprints_settings", "sprintsSettings"),
         _json("column_settings", "columnSettings"),
+        # projects that earlier runs saw on the board, each with the `as_of` of the run that first
+        # missed it: YouTrack forgets them at once
+        _json("past_projects"),
         Column("seen_at", "timestamp"),
         *LOADED,
     ),

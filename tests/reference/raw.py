@@ -54,6 +54,7 @@ TABLES: dict[str, dict[str, str]] = {
         "id": "varchar",
         "name": "varchar",
         "projects": "jsonb",
+        "past_projects": "jsonb",
         "sprints_settings": "jsonb",
         "column_settings": "jsonb",
         "seen_at": "timestamptz",

@@ -19,6 +19,7 @@ from .moments import (
     Interval,
     as_set,
     day_start,
+    from_datetime,
     from_ms,
     holds,
     hours,
@@ -57,13 +58,33 @@ class Sprint:
 
 @dataclass
 class Board:
-    """What gives its sprints their members. `sync_field` is None where an activity tells."""
+    """What gives its sprints their members. `sync_field` is None where an activity tells.
+
+    `projects` says of each project that was ever seen on the board when a run first missed it.
+    """
 
     id: str
-    project_ids: frozenset[str] | None
+    projects: dict[str, int | None] | None
     sync_field: str | None
     follows_element: bool = False
     sprints: list[Sprint] = field(default_factory=list)
+
+    @property
+    def project_ids(self) -> list[str]:
+        """The projects that are on the board now."""
+        return [one for one, missed in (self.projects or {}).items() if missed is None]
+
+    def counts(self, project: str | None, sprint: Sprint) -> bool:
+        """Whether a project was on the board when a sprint finished, or is so still."""
+        if self.projects is None or project not in self.projects:
+            return False
+        missed = self.projects[project]
+        return missed is None or (sprint.finish is not None and sprint.finish < missed)
+
+    def has_lost_a_project_of(self, sprint: Sprint) -> bool:
+        """Whether a field's value no longer makes a past project's issue a member of the sprint."""
+        known = self.projects or {} if self.sync_field else {}
+        return not all(self.counts(project, sprint) for project in known)
 
 
 class SprintBook:
@@ -91,7 +112,10 @@ class SprintBook:
         self.boards += self._read_version_boards()
         dated = [one for board in self.boards for one in board.sprints if one.has_dates]
         self.sprints = sorted(labelled(dated, self.zone), key=lambda one: id_key(one.id))
-        self.recorded = self._read_memberships()
+        # sprint id -> who was in it; and who was as the board stood, where that is more
+        self.recorded: dict[str, Memberships] = {}
+        self.as_it_stood: dict[str, Memberships] = {}
+        self._read_memberships()
         self.memberships = self._as_the_contract_reads_them()
         self.sprints_of: dict[str, list[Sprint]] = defaultdict(list)
         for sprint in self.sprints:
@@ -130,18 +154,21 @@ class SprintBook:
     @staticmethod
     def _read_board(identifier: str, row: dict, settings: dict) -> Board:
         sync = None if settings.get("isExplicit") else settings.get("sprintSyncField")
+        past = {
+            one["id"]: from_datetime(datetime.fromisoformat(one["missed_at"]))
+            for one in row.get("past_projects") or []
+        }
+        present = {one["id"]: None for one in row.get("projects") or []}
         return Board(
             id=identifier,
-            project_ids=frozenset(one["id"] for one in row.get("projects") or []),
+            projects=past | present,
             sync_field=(sync or {}).get("id"),
         )
 
     def _read_version_boards(self) -> list[Board]:
         """The field of the var `sprint_field` as a board, where no board is synced with it."""
         synced = {
-            (board.sync_field, project)
-            for board in self.boards
-            for project in board.project_ids or ()
+            (board.sync_field, project) for board in self.boards for project in board.project_ids
         }
         boards: dict[str, Board] = {}
         for project, fields in self.catalogue.fields.items():
@@ -179,11 +206,14 @@ class SprintBook:
 
     # ---- membership --------------------------------------------------------------------------
 
-    def _read_memberships(self) -> dict[str, Memberships]:
+    def _read_memberships(self) -> None:
         """sprint id -> issue id -> intervals, as the activities and the present lists give them."""
-        found: dict[str, Memberships] = {
-            sprint.id: {} for board in self.boards for sprint in board.sprints
-        }
+        found = self.recorded
+        for board in self.boards:
+            for sprint in board.sprints:
+                found[sprint.id] = {}
+                if board.has_lost_a_project_of(sprint):
+                    self.as_it_stood[sprint.id] = {}
         explicit = {
             sprint.id: sprint
             for board in self.boards
@@ -201,9 +231,12 @@ class SprintBook:
                 found[sprint_id][history.id] = intervals
             for board in self.boards:
                 for sprint in self._ever_named(history, board, own):
-                    if intervals := self._synced(history, board, sprint):
+                    spans = self._synced(history, board, sprint)
+                    if intervals := self._in_projects(history, board, sprint, spans):
                         found[sprint.id][history.id] = intervals
-        return found
+                    if sprint.id in self.as_it_stood:
+                        stood = self._while_on_board(history, board, spans)
+                        self.as_it_stood[sprint.id][history.id] = stood
 
     @staticmethod
     def _explicit(
@@ -243,18 +276,36 @@ class SprintBook:
         return identity(element) if board.follows_element else self.catalogue.name(element)
 
     def _synced(self, history: IssueHistory, board: Board, sprint: Sprint) -> list[Interval]:
-        """The spans in which the field held the sprint, in the board's projects."""
+        """The spans in which the field held the sprint."""
         values = history.values_of(board.sync_field or "")
         untouched = not history.changes_of(board.sync_field or "")
         if untouched and history.id in sprint.present_members:
-            spans = [Interval(history.created, FOREVER, False)]
-        elif untouched and not values.present:
-            spans = []
-        else:
-            spans = self._field_spans(values, history.created, board, sprint)
-        if board.project_ids is None or not spans:
+            return [Interval(history.created, FOREVER, False)]
+        if untouched and not values.present:
+            return []
+        return self._field_spans(values, history.created, board, sprint)
+
+    @staticmethod
+    def _in_projects(
+        history: IssueHistory, board: Board, sprint: Sprint, spans: list[Interval]
+    ) -> list[Interval]:
+        """Of these spans what lies in the projects that count in the sprint."""
+        if board.projects is None or not spans:
             return as_set(spans)
-        projects = [span for span, one in history.project_spans() if one in board.project_ids]
+        projects = [span for span, one in history.project_spans() if board.counts(one, sprint)]
+        return overlap(spans, as_set(projects))
+
+    @staticmethod
+    def _while_on_board(
+        history: IssueHistory, board: Board, spans: list[Interval]
+    ) -> list[Interval]:
+        """Of these spans what lies in projects of the board, each until a run missed it there."""
+        known = board.projects or {}
+        projects = [
+            replace(span, end=min(span.end, FOREVER if known[one] is None else known[one]))
+            for span, one in history.project_spans()
+            if one in known
+        ]
         return overlap(spans, as_set(projects))
 
     def _field_spans(
@@ -311,7 +362,7 @@ class SprintBook:
             interval.start
             for later in board.sprints
             if later.start is not None and later.start > (sprint.start or 0)
-            for interval in self.recorded[later.id].get(issue_id, [])
+            for interval in self._stood(later).get(issue_id, [])
             if interval.is_recorded
         ]
         graced = []
@@ -322,6 +373,10 @@ class SprintBook:
             else:
                 graced.append(one)
         return graced
+
+    def _stood(self, sprint: Sprint) -> Memberships:
+        """Who was in a sprint, those of projects included that left its board before it ended."""
+        return self.as_it_stood.get(sprint.id, self.recorded[sprint.id])
 
     # ---- the sprint itself -------------------------------------------------------------------
 

@@ -33,7 +33,8 @@ board_projects as (
 
     select
         board_id,
-        project_id
+        project_id,
+        missed_at
     from {{ ref('stg_youtrack__board_projects') }}
 
 ),
@@ -174,11 +175,62 @@ intervals as (
 
 ),
 
--- A field is followed while the issue is in one of the board's projects.
+-- A field is followed while the issue is in one of the board's projects. One that was taken off
+-- the board counts in the sprints that had finished before a run first missed it.
 boards_with_projects as (
 
     select distinct board_id
     from board_projects
+
+),
+
+sprint_projects as (
+
+    select
+        sprints.sprint_id,
+        board_projects.project_id,
+        coalesce(board_projects.missed_at, 'infinity') as missed_at,
+        board_projects.missed_at is null
+        or coalesce(sprints.finish_at < board_projects.missed_at, false) as is_counted
+    from sprints
+    inner join board_projects on sprints.board_id = board_projects.board_id
+    where sprints.follows_field
+
+),
+
+-- Sprints that lost a project are told a second time, as the board stood: who moved on to them at
+-- the review of the sprint before did so, whatever became of the board since.
+sprints_told_twice as (
+
+    select sprint_id
+    from sprint_projects
+    group by sprint_id
+    having not every(is_counted)
+
+),
+
+followed_projects as (
+
+    select
+        sprint_projects.sprint_id,
+        sprint_projects.project_id,
+        'infinity' as followed_to,
+        true as is_counted,
+        sprints_told_twice.sprint_id is null as is_as_it_stood
+    from sprint_projects
+    left join sprints_told_twice on sprint_projects.sprint_id = sprints_told_twice.sprint_id
+    where sprint_projects.is_counted
+
+    union all
+
+    select
+        sprint_projects.sprint_id,
+        sprint_projects.project_id,
+        sprint_projects.missed_at as followed_to,
+        false as is_counted,
+        true as is_as_it_stood
+    from sprint_projects
+    inner join sprints_told_twice on sprint_projects.sprint_id = sprints_told_twice.sprint_id
 
 ),
 
@@ -190,7 +242,9 @@ clipped as (
         sprints.board_id,
         intervals.member_from,
         intervals.member_to,
-        intervals.is_inferred
+        intervals.is_inferred,
+        true as is_counted,
+        true as is_as_it_stood
     from intervals
     inner join sprints on intervals.sprint_id = sprints.sprint_id
     left join boards_with_projects on sprints.board_id = boards_with_projects.board_id
@@ -204,20 +258,25 @@ clipped as (
         sprints.board_id,
         greatest(intervals.member_from, coalesce(project_intervals.valid_from, '-infinity'))
             as member_from,
-        least(intervals.member_to, coalesce(project_intervals.valid_to, 'infinity')) as member_to,
+        least(
+            intervals.member_to,
+            coalesce(project_intervals.valid_to, 'infinity'),
+            followed_projects.followed_to
+        ) as member_to,
         intervals.is_inferred
         and intervals.member_from > coalesce(project_intervals.valid_from, '-infinity')
-            as is_inferred
+            as is_inferred,
+        followed_projects.is_counted,
+        followed_projects.is_as_it_stood
     from intervals
     inner join sprints on intervals.sprint_id = sprints.sprint_id
     inner join issues on intervals.issue_id = issues.issue_id
     left join project_intervals on intervals.issue_id = project_intervals.issue_id
-    inner join board_projects
+    inner join followed_projects
         on
-            sprints.board_id = board_projects.board_id
+            intervals.sprint_id = followed_projects.sprint_id
             and coalesce(project_intervals.project_id, issues.project_id)
-            = board_projects.project_id
-    where sprints.follows_field
+            = followed_projects.project_id
 
 ),
 
@@ -230,23 +289,25 @@ merged as (
         issue_id,
         board_id,
         is_inferred,
+        is_counted,
+        is_as_it_stood,
         member_from,
         max(member_to) over (
-            partition by sprint_id, issue_id, run_number
+            partition by sprint_id, issue_id, is_counted, run_number
         ) as member_to,
         is_run_start
     from (
         select
             marked.*,
             count(*) filter (where is_run_start) over (
-                partition by sprint_id, issue_id order by member_from
+                partition by sprint_id, issue_id, is_counted order by member_from
             ) as run_number
         from (
             select
                 clipped.*,
                 coalesce(
                     member_from > max(member_to) over (
-                        partition by sprint_id, issue_id
+                        partition by sprint_id, issue_id, is_counted
                         order by member_from
                         rows between unbounded preceding and 1 preceding
                     ),
@@ -269,101 +330,49 @@ memberships as (
         member_to,
         is_inferred
     from merged
-    where is_run_start
+    where is_run_start and is_counted
+
+),
+
+arrivals as (
+
+    select
+        sprint_id,
+        issue_id,
+        board_id,
+        member_from
+    from merged
+    where is_run_start and is_as_it_stood and not is_inferred
 
 ),
 
 -- Teams move leftovers at the review: leaving for a later sprint shortly before the finish is
 -- leaving just after it.
-leavings_before_the_finish as (
+moved_at_the_review as (
 
-    select
+    select distinct
         memberships.sprint_id,
         memberships.issue_id,
-        memberships.board_id,
         memberships.member_from,
-        memberships.member_to,
-        sprints.start_at,
-        sprints.finish_at
+        sprints.finish_at + interval '1 millisecond' as member_to
     from memberships
     inner join sprints on memberships.sprint_id = sprints.sprint_id
+    inner join arrivals
+        on
+            memberships.issue_id = arrivals.issue_id
+            and memberships.board_id = arrivals.board_id
+            and arrivals.member_from
+            between memberships.member_to - interval '1 minute'
+            and memberships.member_to + interval '1 minute'
+    inner join sprints as later_sprints
+        on
+            arrivals.sprint_id = later_sprints.sprint_id
+            and sprints.start_at < later_sprints.start_at
     where
         memberships.member_to
         between sprints.finish_at
         - {{ var('sprint_closing_grace_hours', 24) }} * interval '1 hour'
         and sprints.finish_at
-
-),
-
--- Later is a sprint that was joined within a minute of the leaving, either way. The two minutes are
--- as long as a block of time, so that they are the end of one block and the beginning of the next:
--- one look forward in the first and one look back in the second see what was joined. A join would
--- hold every leaving of an issue against every joining.
-joinings_and_looks as (
-
-    select
-        memberships.issue_id,
-        memberships.board_id,
-        memberships.member_from as seen_at,
-        sprints.start_at as joined_start_at,
-        false as looks_forward,
-        null as sprint_id,
-        null::timestamptz as member_from,
-        null::timestamptz as start_at,
-        null::timestamptz as finish_at
-    from memberships
-    inner join sprints on memberships.sprint_id = sprints.sprint_id
-    where not memberships.is_inferred
-
-    union all
-
-    select
-        leavings_before_the_finish.issue_id,
-        leavings_before_the_finish.board_id,
-        leavings_before_the_finish.member_to + looks.distance as seen_at,
-        null as joined_start_at,
-        looks.looks_forward,
-        leavings_before_the_finish.sprint_id,
-        leavings_before_the_finish.member_from,
-        leavings_before_the_finish.start_at,
-        leavings_before_the_finish.finish_at
-    from leavings_before_the_finish
-    cross join (
-        values (interval '-1 minute', true), (interval '1 minute', false)
-    ) as looks (distance, looks_forward)
-
-),
-
-looks as (
-
-    select
-        in_blocks.*,
-        max(joined_start_at) over (
-            partition by issue_id, board_id, block order by seen_at desc
-        ) as latest_start_from_here,
-        max(joined_start_at) over (
-            partition by issue_id, board_id, block order by seen_at asc
-        ) as latest_start_up_to_here
-    from (
-        select
-            joinings_and_looks.*,
-            floor(extract(epoch from seen_at) / 120) as block
-        from joinings_and_looks
-    ) as in_blocks
-
-),
-
-moved_at_the_review as (
-
-    select distinct
-        sprint_id,
-        issue_id,
-        member_from,
-        finish_at + interval '1 millisecond' as member_to
-    from looks
-    where
-        start_at
-        < case when looks_forward then latest_start_from_here else latest_start_up_to_here end
 
 ),
 

@@ -4,7 +4,8 @@ boards as (
 
     select
         board_id,
-        projects
+        projects,
+        past_projects
     from {{ ref('stg_youtrack__boards') }}
 
 ),
@@ -13,10 +14,20 @@ final as (
 
     select distinct
         boards.board_id,
-        project ->> 'id' as project_id
+        project ->> 'id' as project_id,
+        null::timestamptz as missed_at
     from boards
     cross join lateral jsonb_array_elements(boards.projects) as project
     where project ->> 'id' is not null
+
+    union all
+
+    select
+        boards.board_id,
+        project ->> 'id' as project_id,
+        (project ->> 'missed_at')::timestamptz as missed_at
+    from boards
+    cross join lateral jsonb_array_elements(boards.past_projects) as project
 
 )
 

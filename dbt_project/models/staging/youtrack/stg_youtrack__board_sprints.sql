@@ -25,13 +25,29 @@ boards as (
 
 ),
 
--- Boards none of whose projects was asked for are out of scope, like the projects.
-boards_out_of_scope as (
+board_projects as (
 
-    select board_id
+    select
+        board_id,
+        project_id,
+        missed_at
     from {{ ref('stg_youtrack__board_projects') }}
-    group by board_id
-    having not bool_or({{ in_scope('project_id') }})
+
+),
+
+-- Sprints of boards none of whose projects was asked for are out of scope, like the projects.
+sprints_out_of_scope as (
+
+    select sprints.sprint_id
+    from sprints
+    inner join board_projects on sprints.board_id = board_projects.board_id
+    group by sprints.sprint_id
+    having
+        count(*) filter (
+            where
+            (board_projects.missed_at is null or sprints.finish_at < board_projects.missed_at)
+            and {{ in_scope('board_projects.project_id') }}
+        ) = 0
 
 ),
 
@@ -64,8 +80,8 @@ final as (
         boards.sprint_field_id
     from sprints
     left join boards on sprints.board_id = boards.board_id
-    left join boards_out_of_scope on sprints.board_id = boards_out_of_scope.board_id
-    where boards_out_of_scope.board_id is null
+    left join sprints_out_of_scope on sprints.sprint_id = sprints_out_of_scope.sprint_id
+    where sprints_out_of_scope.sprint_id is null
 
     union all
 

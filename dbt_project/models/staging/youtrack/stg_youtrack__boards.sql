@@ -6,6 +6,7 @@ boards as (
         id,
         name,
         projects,
+        past_projects,
         sprints_settings,
         seen_at,
         loaded_at
@@ -30,6 +31,7 @@ final as (
         boards.id::text as board_id,
         boards.name::text as board,
         case when jsonb_typeof(boards.projects) = 'array' then boards.projects end as projects,
+        boards.past_projects,
         coalesce((boards.sprints_settings ->> 'disableSprints')::boolean, false)
             as has_sprints_disabled,
         case
