@@ -502,7 +502,7 @@ class Tracker:
 
     def act_sprint(self, person: Person, at: int) -> None:
         """Into a sprint, out of it, or on to another, on a board whose sprints are explicit."""
-        board = self.rng.choice(("108-9", "108-9", "108-10", "108-12"))
+        board = self.rng.choice(("108-9", "108-9", "108-10", "108-12", "108-13"))
         free = self.beside(person.aim) if person.aim else self.by_board[board]
         # whether a sprint that finishes before it starts is a later one, nobody says
         free = [

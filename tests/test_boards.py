@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PostgresServer, fresh_database
+from conftest import PostgresServer, fresh_database, source_environment
+from conftest import Project as CopiedProject
+from test_server import execute
 from warehouse import Pipeline
 
 from demo.model import Project
@@ -231,6 +233,56 @@ def test_members_that_are_kept_cost_no_request_on_a_quiet_night(
     asked.hits = 0
     pipeline.load(sweep=False)
     assert asked.hits == quiet
+
+
+@pytest.fixture
+def late() -> World:
+    """A project left the boards before the first run; a third board follows a query."""
+    tracker = World("AAA", "BBB", "CCC")
+    tracker.add_sprints("One", ms("2026-09-07T00:00:00"), ms("2026-09-20T23:59:59.999"))
+    for project in tracker.projects[:2]:
+        tracker.fill(project)
+    aaa, bbb, ccc = tracker.projects
+    for board in tracker.boards:
+        tracker.take_off_board(board, bbb)
+        tracker.take_off_board(board, ccc)
+    # a name that the project's own board uses too: whose sprint it was nobody knows
+    tracker.add_sprints("Twin", ms("2026-09-07T00:00:00"), ms("2026-09-20T23:59:59.999"))
+    own = tracker.add_board("Own", [ccc], is_explicit=False, sync_field=tracker.synced.sync_field)
+    tracker.add_sprint(own, "Twin", ms("2026-09-07T00:00:00"), ms("2026-09-20T23:59:59.999"))
+    tracker.add_to_sprint(tracker.create_issue(bbb, "twin", team="Red"), own.sprints[0])
+    tracker.add_to_sprint(tracker.create_issue(ccc, "own", team="Red"), own.sprints[0])
+    query = tracker.add_board(
+        "By query", [aaa], is_explicit=False, query="#Unresolved",
+        member_of=lambda issue: issue.resolved is None and issue.project is aaa,
+    )  # fmt: skip
+    tracker.add_sprint(query, "Q", ms("2026-09-07T00:00:00"), ms("2026-09-20T23:59:59.999"))
+    tracker.add_sprint(query, "Without dates", None, None)
+    tracker.advance(ms("2026-09-22T04:00:00"))
+    # named after the sprint was over: no member of it anyway
+    tracker.add_to_sprint(tracker.create_issue(bbb, "late", team="Red"), tracker.synced.sprints[0])
+    return tracker
+
+
+def test_boards_that_cannot_be_told_as_they_stood_are_named(
+    server: PostgresServer, database: str, project: CopiedProject, late: World
+) -> None:
+    with start(late) as youtrack:
+        environment = {**server.environment(database), **source_environment(youtrack)}
+        frozen = "{as_of: 2026-09-22T04:00:00+00:00}"
+        completed = project.run("run", "--vars", frozen, environment=environment)
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    said = completed.stderr
+    assert (
+        'warn_boards_follow_query (1 row): The board "By query" is filled by a query (sprints: 1), '
+        "which tells who is in a sprint now, not who was" in said
+    )
+    inferred = (
+        "select distinct board, is_membership_inferred from marts.fct_sprint_issues order by 1, 2"
+    )
+    found = execute(server, database, inferred)
+    assert [row for row in found if row[0] == "By query"] == [("By query", True)]
+    assert ("Synced", False) in found
 
 
 def check_nights(server: PostgresServer, folder: Path, seed: int) -> None:

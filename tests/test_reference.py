@@ -1088,6 +1088,44 @@ def test_a_synced_board_follows_its_field_by_name_within_its_projects(tracker: T
     assert [row["is_membership_inferred"] for row in members if row] == [False, True, True, True]
 
 
+def test_a_project_off_the_board_keeps_its_issues_in_the_sprints_that_had_finished(
+    tracker: Tracker,
+) -> None:
+    tracker.add_project("0-2", "WEB")
+    sync = {"isExplicit": False, "sprintSyncField": {"id": "101-7", "name": "Sprints"}}
+    tracker.add_board("108-2", "Synced", **sync)
+    tracker.add_sprint("110-1", "V1", START, FINISH, "108-2")
+    tracker.add_sprint("110-2", "V2", "2026-06-15", "2026-06-28T23:59:59.999", "108-2")
+    for project, key in (("0-1", "2-1"), ("0-2", "2-2")):
+        tracker.issue(key)
+        tracker.issues[key]["project"]["id"] = project
+        tracker.change(key, "2026-05-20", "Sprints", None, ["V1"])
+        tracker.change(key, "2026-06-14T16:00", "Sprints", ["V1"], ["V2"])
+
+    def told(missed_at: str) -> list[str]:
+        past = [{"id": "0-2", "missed_at": f"{missed_at}+00:00"}]
+        tracker.raw["boards"][-1]["past_projects"] = past
+        return [tracker.flags("2-2", sprint) for sprint in ("110-1", "110-2")]
+
+    stays = "planned, carried over"
+    assert [tracker.flags("2-1", sprint) for sprint in ("110-1", "110-2")] == [stays, stays]
+    assert told("2026-06-29T00:00:00") == [stays, stays]
+    # moved on at the review, to a sprint that has lost it since
+    assert told("2026-06-28T23:59:59.999") == [stays, "no row"]
+    assert told("2026-06-15T00:00:00") == [stays, "no row"]
+    assert told("2026-06-14T23:59:59.999") == ["no row", "no row"]
+
+
+def test_who_follows_a_query_is_a_member_by_inference(tracker: Tracker) -> None:
+    tracker.add_board("108-2", "Query", isExplicit=False, explicitQuery="#Unresolved")
+    tracker.add_sprint("110-1", "Q", START, FINISH, "108-2")
+    tracker.issue("2-1")
+    tracker.join("2-1", "2026-05-20", "110-1")
+    tracker.join("2-1", "2026-05-20", "109-1")
+    members = [tracker.member("2-1", sprint) for sprint in ("110-1", "109-1")]
+    assert [row["is_membership_inferred"] for row in members if row] == [True, False]
+
+
 def test_values_of_the_named_version_field_with_two_dates_are_sprints(tracker: Tracker) -> None:
     noon_1, noon_7 = ms("2026-06-01T12:00"), ms("2026-06-07T12:00")
     bundle = {

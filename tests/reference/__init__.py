@@ -41,7 +41,8 @@ Sprints
 - Touching intervals are one ("a set of half-open intervals").
 - "A later sprint" starts later. The minute and the closing grace include their ends, and a
   sprint shorter than the grace is no exception.
-- A field-synced membership counts while the issue is in the board's projects.
+- A field-synced membership counts while the issue is in the board's projects. A sprint that a
+  past project no longer counts in still received its issues: arrivals are told as the board stood.
 - The dates of version-field sprints are days in UTC (stored at 12:00 UTC); the sprint runs from
   the start of the first to the last millisecond of the last, in the reporting time zone.
 - Two sprints that even the start date does not tell apart carry their id too ("unique").

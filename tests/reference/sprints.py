@@ -67,6 +67,7 @@ class Board:
     projects: dict[str, int | None] | None
     sync_field: str | None
     follows_element: bool = False
+    follows_query: bool = False
     sprints: list[Sprint] = field(default_factory=list)
 
     @property
@@ -110,6 +111,7 @@ class SprintBook:
         }
         self.boards = self._read_boards(raw)
         self.boards += self._read_version_boards()
+        self.by_query = {board.id for board in self.boards if board.follows_query}
         dated = [one for board in self.boards for one in board.sprints if one.has_dates]
         self.sprints = sorted(labelled(dated, self.zone), key=lambda one: id_key(one.id))
         # sprint id -> who was in it; and who was as the board stood, where that is more
@@ -163,6 +165,7 @@ class SprintBook:
             id=identifier,
             projects=past | present,
             sync_field=(sync or {}).get("id"),
+            follows_query=not settings.get("isExplicit", True) and sync is None,
         )
 
     def _read_version_boards(self) -> list[Board]:
@@ -485,7 +488,7 @@ class SprintBook:
             "is_completed": outcome.completed_at is not None,
             "is_removed": outcome.is_removed,
             "is_carried_over": outcome.is_carried_over,
-            "is_membership_inferred": not met[0].is_recorded,
+            "is_membership_inferred": not met[0].is_recorded or sprint.board_id in self.by_query,
             "added_at": to_datetime(met[0].start),
             "removed_at": to_datetime(met[-1].end) if met[-1].end < end else None,
             "completed_at": to_datetime(outcome.completed_at),

@@ -24,6 +24,7 @@ sprints as (
         start_at,
         finish_at,
         sprint_field_id is not null as follows_field,
+        follows_query,
         coalesce(finish_at < {{ as_of() }}, false) as is_closed
     from {{ ref('stg_youtrack__board_sprints') }}
 
@@ -383,8 +384,9 @@ final as (
         memberships.issue_id,
         memberships.member_from,
         coalesce(moved_at_the_review.member_to, memberships.member_to) as member_to,
-        memberships.is_inferred
+        memberships.is_inferred or sprints.follows_query as is_inferred
     from memberships
+    inner join sprints on memberships.sprint_id = sprints.sprint_id
     left join moved_at_the_review
         on
             memberships.sprint_id = moved_at_the_review.sprint_id

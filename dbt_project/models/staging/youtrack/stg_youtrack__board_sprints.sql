@@ -20,7 +20,8 @@ boards as (
         board_id,
         board,
         has_sprints_disabled,
-        sprint_field_id
+        sprint_field_id,
+        follows_query
     from {{ ref('stg_youtrack__boards') }}
 
 ),
@@ -77,7 +78,8 @@ final as (
         sprints.is_archived,
         sprints.is_missing,
         coalesce(boards.has_sprints_disabled, false) as has_sprints_disabled,
-        boards.sprint_field_id
+        boards.sprint_field_id,
+        coalesce(boards.follows_query, false) as follows_query
     from sprints
     left join boards on sprints.board_id = boards.board_id
     left join sprints_out_of_scope on sprints.sprint_id = sprints_out_of_scope.sprint_id
@@ -95,7 +97,8 @@ final as (
         is_archived,
         false as is_missing,
         false as has_sprints_disabled,
-        board_id as sprint_field_id
+        board_id as sprint_field_id,
+        false as follows_query
     from version_sprints
 
 )

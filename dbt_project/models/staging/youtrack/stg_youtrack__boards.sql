@@ -38,6 +38,8 @@ final as (
             when not coalesce((boards.sprints_settings ->> 'isExplicit')::boolean, true)
                 then boards.sprints_settings #>> '{sprintSyncField,id}'
         end as sprint_field_id,
+        not coalesce((boards.sprints_settings ->> 'isExplicit')::boolean, true)
+        and boards.sprints_settings #>> '{sprintSyncField,id}' is null as follows_query,
         boards.sprints_settings ->> 'explicitQuery' as query,
         coalesce(boards.seen_at < reads.last_read_at, false) as is_missing,
         boards.seen_at,
