@@ -277,6 +277,11 @@ def test_boards_that_cannot_be_told_as_they_stood_are_named(
         'warn_boards_follow_query (1 row): The board "By query" is filled by a query (sprints: 1), '
         "which tells who is in a sprint now, not who was" in said
     )
+    assert (
+        'warn_board_projects_unknown (1 row): Closed sprints of the board "Synced" were given to '
+        "issues of BBB (issues: 3), which was not on the board when it was first read: if it was "
+        "taken off before, these sprints are told without it" in said
+    )
     inferred = (
         "select distinct board, is_membership_inferred from marts.fct_sprint_issues order by 1, 2"
     )
