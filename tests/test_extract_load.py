@@ -78,7 +78,7 @@ def test_a_quiet_run_after_a_busy_evening_asks_as_little(
     assert (quiet.kind, swept.kind) == ("incremental", "sweep")
     # whoami twice, projects, users, working day, changes, issues, count twice, boards
     assert quiet.requests == 10 + len(company.boards)
-    # and one page of ids for each thousand issues
+    # and one page of ids
     assert swept.requests == quiet.requests + 1
     assert differences(before, loaded.raw()) == []
 
