@@ -81,7 +81,8 @@ STATES = (
 )
 TEAMS = ("Apollo", "Borealis", "Cygnus", "Support")
 TYPES = ("Story", "Bug", "Task")
-POINTS_DRAWN = (None, 0, 1, 2, 3.5, 5, 8)
+# the last two are no estimates
+POINTS_DRAWN = (None, 0, 1, 2, 3.5, 5, 8, -3, 99_999_999_999)
 USERS = {"1-2": "user-2", "1-10": "user-10"}
 
 SEEDS = {
@@ -997,6 +998,7 @@ LEAD_TIMES: tuple[object, ...] = (
     {"minutes": -60, "presentation": "-1h", "id": "P", "$type": "PeriodValue"},
     {"minutes": 2_147_483_647, "presentation": "?", "id": "P", "$type": "PeriodValue"},
     {"minutes": 30_001, "presentation": "62d", "id": "P62D", "$type": "PeriodValue"},
+    {"minutes": 99_999_999_999, "presentation": "?", "id": "P", "$type": "PeriodValue"},
 )
 
 

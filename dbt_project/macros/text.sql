@@ -25,11 +25,15 @@
 {%- endmacro %}
 
 
-{#- The number that a text spells, with a decimal point or comma, else null. Nine digits before it
-    keep every measure inside numeric(12, 2) and integer. -#}
-{% macro number_of(expression) -%}
+{#- The story points that a text spells, with a decimal point or comma and blanks around it, else
+    null: negative ones, and `1,000`, which may be one or a thousand. Six digits before the point
+    keep a sum over ten thousand issues inside numeric(12, 2). -#}
+{% macro points_of(expression) -%}
+    {%- set spelled = "btrim(" ~ expression ~ ", E' \\t\\n\\r\\u00a0\\u2007\\u2009\\u202f')" -%}
     case
-        when {{ expression }} ~ '^-?[0-9]{1,9}([.,][0-9]+)?$'
-            then replace({{ expression }}, ',', '.')::numeric
+        when
+            {{ spelled }} ~ '^[0-9]{1,6}([.,][0-9]{1,20})?$'
+            and {{ spelled }} !~ '^[1-9][0-9]{0,2},[0-9]{3}$'
+            then replace({{ spelled }}, ',', '.')::numeric
     end
 {%- endmacro %}

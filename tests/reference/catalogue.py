@@ -18,7 +18,9 @@ NONE = "(none)"
 ROLES = ("team", "type", "lead_time", "story_points", "assignee", "state")
 
 _CUSTOM_FIELD_MEMBER = re.compile(r"^__CUSTOM_FIELD__(.+)_\d+$")
-_NUMBER = re.compile(r"^-?\d+([.,]\d+)?$")
+_POINTS = re.compile(r"[0-9]{1,6}([.,][0-9]{1,20})?")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
+_BLANKS = " \t\n\r\u00a0\u2007\u2009\u202f"
 
 
 @dataclass(frozen=True)
@@ -215,11 +217,13 @@ class Catalogue:
         return found
 
     def number(self, value: object) -> Decimal | None:
-        """The number that a field holds, or that the name of its value spells."""
-        if is_number(value):
-            return Decimal(str(value))
-        text = self.text(value)
-        if text is not None and _NUMBER.match(text):
+        """The points that a field holds, or that the name of its value spells.
+
+        None for what is negative, a million or more, or perhaps a thousand (`1,000`).
+        """
+        text = format(Decimal(str(value)), "f") if is_number(value) else self.text(value)
+        text = (text or "").strip(_BLANKS)
+        if _POINTS.fullmatch(text) and not _THOUSANDS.fullmatch(text):
             return Decimal(text.replace(",", "."))
         return None
 

@@ -284,7 +284,7 @@ def field_days(value: object, definitions: Definitions, minutes_a_day: Decimal) 
     if not is_number(amount):
         return None
     number = Decimal(str(amount))
-    if number < 0 or number == INT32_OVERFLOW:
+    if number < 0 or number >= INT32_OVERFLOW:
         return None
     calendar_day = definitions.lead_time_minutes_per_day or Decimal(MINUTES_A_DAY)
     per_day = {

@@ -280,7 +280,7 @@ as_it_stood as (
         ) as issue_type,
         case
             when attributes_then.has_story_points_history
-                then {{ number_of('attributes_then.story_points') }}
+                then {{ points_of('attributes_then.story_points') }}
             else issues.story_points
         end as story_points
     from measured

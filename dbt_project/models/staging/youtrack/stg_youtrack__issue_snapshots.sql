@@ -180,7 +180,7 @@ pivoted as (
         {{ joined_values('value_text', 'ordinal') }} filter (where role = 'type') as issue_type,
         string_agg(value_text, ', ' order by place) filter (where role = 'assignee') as assignee,
         {{ joined_values('value_text', 'ordinal') }} filter (where role = 'story_points')
-            as story_points,
+            as estimate,
         max(value_number) filter (where role = 'lead_time') as lead_time_number,
         max(value_minutes) filter (where role = 'lead_time') as lead_time_period_minutes
     from resolved_values
@@ -209,7 +209,8 @@ final as (
         pivoted.team,
         pivoted.issue_type,
         pivoted.assignee,
-        {{ number_of('pivoted.story_points') }} as story_points,
+        pivoted.estimate,
+        {{ points_of('pivoted.estimate') }} as story_points,
         pivoted.lead_time_number,
         pivoted.lead_time_period_minutes,
         coalesce(
