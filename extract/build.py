@@ -119,7 +119,7 @@ def check_vars(connection: Connection, given: dict[str, Any], *, role: str) -> N
 
 
 def _check_spelling() -> None:
-    """Refuse a var of `dbt_project.yml` that looks like one of ours and that no SQL reads."""
+    """Refuse a var of `dbt_project.yml` that looks like one of ours and that nothing reads."""
     for name in sorted(map(str, _project_vars().keys() - VARS.keys())):
         meant = get_close_matches(name, VARS, n=1, cutoff=0.8)
         if meant and not _is_read(name):
@@ -129,9 +129,14 @@ def _check_spelling() -> None:
 
 
 def _is_read(name: str) -> bool:
-    reads = re.compile(rf"""\bvar\(\s*['"]{re.escape(name)}['"]""")
-    files = (PROJECT_ROOT / "dbt_project").rglob("*.sql")
-    return any(reads.search(file.read_text(encoding="utf-8")) for file in files)
+    # a text of YAML doubles the quotes that it is in itself
+    reads = re.compile(rf"""\bvar\(\s*['"]{{1,2}}{re.escape(name)}['"]""")
+    folder = PROJECT_ROOT / "dbt_project"
+    files = [
+        PROJECT_ROOT / "dbt_project.yml",
+        *(file for kind in ("sql", "yml", "yaml") for file in folder.rglob(f"*.{kind}")),
+    ]
+    return any(reads.search(file.read_text(encoding="utf-8", errors="replace")) for file in files)
 
 
 def _check_var(name: str, kind: str, value: Any) -> None:

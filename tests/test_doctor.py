@@ -317,6 +317,25 @@ def test_definitions_that_mean_nothing_are_named(
     assert f"✗ {message}" in said
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("models/mine.sql", "select '{{ var(\"story_type\") }}'"),
+        ("models/_mine.yml", """where: "type = '{{ var('story_type', none) }}'\""""),
+        ("models/_mine.yaml", "where: 'type = {{ var( ''story_type'' ) }}'"),
+        ("../dbt_project.yml", """models: {+schema: "{{ var('story_type') }}"}"""),
+    ],
+)
+def test_a_var_of_the_analysts_own_may_be_spelled_nearly_like_ours(
+    patient: Doctor, given: dict[str, str], file: str, text: str
+) -> None:
+    (patient.folder / "dbt_project.yml").write_text("vars: {story_type: [Bug]}\n")
+    (patient.folder / "dbt_project" / "models").mkdir(parents=True)
+    with (patient.folder / "dbt_project" / file).open("a", encoding="utf-8") as opened:
+        opened.write(text)
+    assert "story_type" not in patient.says(given)[1]
+
+
 @pytest.mark.parametrize(("free", "mark"), [(1, "!"), (3, "✓")])
 def test_a_disk_with_little_space_draws_a_warning(
     patient: Doctor, monkeypatch: pytest.MonkeyPatch, free: int, mark: str
