@@ -161,6 +161,7 @@ class Tracker:
         self.custom_fields.append(field)
         return field
 
+    @rename
     def attach(
         self, project: Project, field: CustomField, values: Iterable[Any] = (), *,
         role: str | None = None, default: str | None = None, can_be_empty: bool = True,
@@ -719,6 +720,31 @@ class Tracker:
     def add_value(self, attached: ProjectField, name: str, **attributes: Any) -> Element:
         """An administrator adds a value to a bundle: a state, a team, a version."""
         return self.add_element(attached.bundle, name, **attributes)
+
+    @rename
+    def detach(self, attached: ProjectField) -> None:
+        """An administrator takes a field off a project: its values vanish, its activities stay."""
+        project = attached.project
+        project.fields.remove(attached)
+        del project.by_custom_field[attached.field]
+        attached.field.instances.remove(attached)
+        project.roles = {role: one for role, one in project.roles.items() if one is not attached}
+        for issue in self.issues.values():
+            issue.values.pop(attached, None)
+
+    @rename
+    def replace_field(self, project: Project, role: str, name: str) -> ProjectField:
+        """A new field of the same type and with values of the same names takes its place."""
+        old = project.roles[role]
+        bundle = old.bundle
+        values: list[Any] = []
+        if isinstance(bundle, Bundle):
+            values = [{"name": one.name, "is_resolved": one.is_resolved} for one in bundle.values]
+        elif isinstance(bundle, UserBundle):
+            values = bundle.users
+        self.detach(old)
+        custom_field = self.add_custom_field(name, old.field.field_type.id)
+        return self.attach(project, custom_field, values, role=role)
 
     @rename
     def rename_element(self, element: Element, name: str) -> None:
