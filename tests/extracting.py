@@ -25,7 +25,7 @@ KEYS = {
 }  # fmt: skip
 
 # they say when and by which load a row came, not what YouTrack said
-STAMPS = {"loaded_at", "seen_at", "_dlt_load_id", "_dlt_id"}
+STAMPS = {"loaded_at", "first_seen_at", "seen_at", "_dlt_load_id", "_dlt_id"}
 
 # what a rename changes: staging takes it from the catalogue (see the raw tables' description)
 NAMES = {

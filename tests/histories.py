@@ -67,6 +67,21 @@ FIELD_TYPES = {
     SPRINTS: ("version[*]", "MultiVersion"),
     ITERATION: ("version[1]", "SingleVersion"),
 }
+# What played the same roles before it was replaced, in trackers in which that happened.
+OLD = {
+    STATE: "101-925",
+    TEAM: "101-909",
+    TYPE: "101-910",
+    POINTS: "101-911",
+    ITERATION: "101-914",
+}
+# Beside the team field, and never the first of the names that are tried.
+OTHER_TEAM = "101-88"
+KIND_OF = {
+    **{field_id: field_id for field_id in FIELD_NAMES},
+    **{old: field_id for field_id, old in OLD.items()},
+    OTHER_TEAM: TEAM,
+}
 # name, resolved by its bundle; the seed contradicts two of them and does not name the last two
 STATES = (
     ("Open", False),
@@ -171,6 +186,8 @@ class Person:
     # (field or sprint or "", moment): what has already changed when
     touched: set[tuple[str, int]] = field(default_factory=set)
     latest: int = 0
+    # field that was replaced -> what the issue held in the old one
+    left: dict[str, object] = field(default_factory=dict)
     # the sprint on whose edges this issue lives, if any
     aim: SprintPlan | None = None
 
@@ -197,6 +214,7 @@ class Tracker:
         self.zone = rng.choice(("UTC", "UTC", "Europe/Moscow", "America/New_York"))
         self.projects = {"0-2": "ALPHA", "0-10": "BETA"}
         self.outside = "0-7"
+        self.plan_replacements()
         self.sprints = self.plan_sprints()
         self.by_board = defaultdict(list)
         for sprint in self.sprints:
@@ -271,9 +289,38 @@ class Tracker:
         missed_at = self.past.get(project)
         return missed_at is None or sprint.finish < missed_at
 
+    def plan_replacements(self) -> None:
+        """Fields that another field replaced, with the moments of it, and what the runs saw."""
+        rng = self.rng
+        span = (JUNE - 10 * DAY, min(self.as_of, JUNE + 21 * DAY))
+        self.replaced = {field_id: rng.randint(*span) for field_id in OLD if rng.random() < 0.25}
+        # the last run that saw the old field, and the first that saw the new one
+        self.seen = {
+            field_id: (at - rng.randint(1, DAY), at + rng.randint(0, DAY))
+            for field_id, at in self.replaced.items()
+        }
+        self.names = FIELD_NAMES | {old: FIELD_NAMES[new] for new, old in OLD.items()}
+        self.names[OTHER_TEAM] = "Команда"
+        if TEAM in self.replaced:
+            self.names[rng.choice((TEAM, OLD[TEAM]))] = rng.choice(("Team", "Команда"))
+        self.has_other_team = TEAM not in self.replaced and rng.random() < 0.5
+        self.is_other_team_detached = rng.random() < 0.5
+
+    def wire(self, field_id: str, at: int) -> str:
+        """The field that played the role of a field at a moment."""
+        return OLD[field_id] if at < self.replaced.get(field_id, 0) else field_id
+
+    def leave_fields(self, person: Person, at: int) -> None:
+        """Of fields that were replaced up to a moment, an issue shows nothing any more."""
+        for field_id, moment in self.replaced.items():
+            if person.created < moment <= at and field_id not in person.left:
+                person.left[field_id] = person.values[field_id]
+                person.values[field_id] = () if field_id == TEAM else None
+                person.recorded.pop(field_id, None)
+
     def edges(self) -> list[int]:
         """The moments that rules speak of, and those beside them."""
-        found = [self.as_of]
+        found = [self.as_of, *self.replaced.values()]
         for first, last in ITERATIONS.values():
             for noon, days in ((first, 0), (last, 1)):
                 if noon is not None:
@@ -330,8 +377,10 @@ class Tracker:
             "IssueResolvedCategory": "IssueResolvedActivityItem",
             "IssueCreatedCategory": "IssueCreatedActivityItem",
         }[category]
-        name = FIELD_NAMES.get(field_id or "")
         person.touched |= {("", at), (field_id or category, at)}
+        if field_id:
+            field_id = self.wire(field_id, at)
+        name = self.names.get(field_id or "")
         person.latest = max(person.latest, at)
         self.activities.append(
             {
@@ -362,18 +411,19 @@ class Tracker:
 
     def element(self, project: str, field_id: str, name: object) -> object:
         """A value as it is sent: each project has its own bundle, so the same name another id."""
-        if name is None or field_id == POINTS:
+        kind_of = KIND_OF[field_id]
+        if name is None or kind_of == POINTS:
             return name
         if isinstance(name, tuple):
             return [self.element(project, field_id, one) for one in name]
         if field_id == ASSIGNEE:
             return {"id": name, "login": USERS[str(name)], "$type": "User"}
-        shared = field_id == ITERATION
+        shared = kind_of == ITERATION
         prefix = f"{field_id.split('-')[1]}{'' if shared else project.split('-')[1]}"
         number = bundle_names(field_id, self).index(name) + 1
-        kind = {STATE: "State", SPRINTS: "Version", ITERATION: "Version"}.get(field_id, "Enum")
+        kind = {STATE: "State", SPRINTS: "Version", ITERATION: "Version"}.get(kind_of, "Enum")
         element = {"id": f"{prefix}-{number}", "name": name, "$type": f"{kind}BundleElement"}
-        if field_id == STATE:
+        if kind_of == STATE:
             element["isResolved"] = dict(STATES)[str(name)]
             element["ordinal"] = number
         return element
@@ -381,7 +431,7 @@ class Tracker:
     def array(self, project: str, field_id: str, name: object) -> object:
         """The same as a side of an activity: objects in an array, scalars bare."""
         element = self.element(project, field_id, name)
-        if field_id == POINTS:
+        if KIND_OF[field_id] == POINTS:
             return element
         if isinstance(element, list):
             return element or self.rng.choice(([], None))
@@ -396,12 +446,13 @@ class Tracker:
             went = tuple(one for one in old if one not in value)
         if came == went:
             return
+        wired = self.wire(field_id, at)
         self.emit(
             person,
             at,
             "CustomFieldCategory",
-            added=self.array(person.project, field_id, came),
-            removed=self.array(person.project, field_id, went),
+            added=self.array(person.project, wired, came),
+            removed=self.array(person.project, wired, went),
             field_id=field_id,
         )
         person.values[field_id] = value  # type: ignore[assignment]
@@ -476,8 +527,8 @@ class Tracker:
                     person,
                     at,
                     "CustomFieldCategory",
-                    added=self.array(new, field_id, name),
-                    removed=self.array(old, field_id, name),
+                    added=self.array(new, self.wire(field_id, at), name),
+                    removed=self.array(old, self.wire(field_id, at), name),
                     field_id=field_id,
                 )
         if person.versions and self.rng.random() < 0.5:
@@ -665,15 +716,20 @@ class Tracker:
         person.latest = created
         if rng.random() < 0.04:
             self.import_resolved(person)
+            self.leave_fields(person, self.as_of)
             return person
         if person.aim:
             actions = (*actions[:5], *(self.act_finish, self.act_sprint, self.act_sprint) * 3)
         count = rng.randint(0, self.options.actions)
         for at in sorted(self.moment(created, person.aim) for _ in range(count)):
             # now and then two things happen in the same millisecond
+            self.leave_fields(person, at)
+            if self.has_other_team and rng.random() < 0.1:
+                self.note_other_team(person, at)
             for _ in range(rng.choice((1, 1, 1, 2))):
                 if at >= person.latest and ("ProjectCategory", at) not in person.touched:
                     rng.choice(actions)(person, at)
+        self.leave_fields(person, self.as_of)
         if rng.random() < 0.08:
             self.import_with_past(person)
         return person
@@ -689,6 +745,11 @@ class Tracker:
         """Resolved before anything was recorded; some by a clock that ran ahead."""
         person.values[STATE] = self.rng.choice(("Done", "Duplicate", "Shipped"))
         person.resolved = self.moment(person.created - self.rng.choice((0, 0, DAY)))
+
+    def note_other_team(self, person: Person, at: int) -> None:
+        """Another value of a field that plays no role, though its name is one of those tried."""
+        added = self.array(person.project, OTHER_TEAM, (self.rng.choice(TEAMS),))
+        self.emit(person, at, "CustomFieldCategory", added, None, field_id=OTHER_TEAM)
 
     def begin(self, person: Person) -> None:
         """What an issue is in from its creation, without any activity that says so."""
@@ -781,16 +842,19 @@ class Tracker:
         """Every field in every project."""
         rows = []
         for project in self.projects:
-            for field_id, name in FIELD_NAMES.items():
+            for field_id, name in self.names.items():
+                if not self.is_known(field_id):
+                    continue
                 names = bundle_names(field_id, self)
                 values = [self.bundle_element(project, field_id, one) for one in names]
-                has_default = field_id == STATE and project == "0-2"
+                has_default = KIND_OF[field_id] == STATE and project == "0-2"
+                first_seen, last_seen = self.seen_of(field_id)
                 rows.append(
                     {
                         "id": f"92-{project[2:]}{field_id[4:]}",
                         "project_id": project,
-                        "type": f"{FIELD_TYPES[field_id][1]}ProjectCustomField",
-                        "field": field_object(field_id),
+                        "type": f"{FIELD_TYPES[KIND_OF[field_id]][1]}ProjectCustomField",
+                        "field": field_object(field_id, self.names),
                         "bundle": {"id": f"66-{field_id[4:]}", "values": values} if names else None,
                         # one project names its default, the other leaves it to the ordinals
                         "default_values": [{"id": values[7]["id"], "name": names[7]}]
@@ -799,30 +863,54 @@ class Tracker:
                         "can_be_empty": True,
                         "empty_field_text": f"No {name}",
                         "ordinal": len(rows),
+                        "first_seen_at": first_seen,
+                        "seen_at": last_seen,
                     }
                 )
         return rows
+
+    def is_known(self, field_id: str) -> bool:
+        """Whether the tracker ever had the field."""
+        if field_id == OTHER_TEAM:
+            return self.has_other_team
+        return field_id not in OLD.values() or KIND_OF[field_id] in self.replaced
+
+    def seen_of(self, field_id: str) -> tuple[datetime | None, datetime]:
+        """When the runs first saw a field attached, if it came later, and when they saw it last."""
+        if field_id == OTHER_TEAM and self.is_other_team_detached:
+            return None, moment_of(JUNE + DAY)
+        if field_id in self.seen:
+            return moment_of(self.seen[field_id][1]), LOADED
+        if field_id in OLD.values():
+            return None, moment_of(self.seen[KIND_OF[field_id]][0])
+        return None, LOADED
 
     def bundle_element(self, project: str, field_id: str, name: str) -> dict:
         """An element as the catalogue has it."""
         element = dict(self.element(project, field_id, name))  # type: ignore[call-overload]
         element.update(localizedName=None, archived=False)
         # in the project without a default, Analysis has the smallest ordinal of its bundle
-        if field_id == STATE and name == "Analysis":
+        if KIND_OF[field_id] == STATE and name == "Analysis":
             element["ordinal"] = -1
         # the order of the teams is not that of their names
-        if field_id == TEAM:
+        if KIND_OF[field_id] == TEAM:
             element["ordinal"] = -TEAMS.index(name)
-        if field_id == ITERATION:
+        if KIND_OF[field_id] == ITERATION:
             element["startDate"], element["releaseDate"] = ITERATIONS[name]
         return element
 
     def issue_row(self, person: Person) -> dict:
         """The issue as it shows today; some show a state that their history does not lead to."""
         present = dict(person.values)
-        if person.id in self.with_state_changes and self.rng.random() < 0.1:
+        may_mismatch = person.id in self.with_state_changes and present[STATE] is not None
+        if may_mismatch and self.rng.random() < 0.1:
             resolved = dict(STATES)[str(present[STATE])]
             present[STATE] = self.rng.choice([one for one, is_so in STATES if is_so == resolved])
+        # not read since the field was replaced, because nothing has changed
+        for field_id, value in person.left.items():
+            if person.latest < self.replaced[field_id] and self.rng.random() < 0.5:
+                del present[field_id]
+                present[OLD[field_id]] = value  # type: ignore[assignment]
         entries = [
             self.entry(person, field_id, self.element(person.project, field_id, value))
             for field_id, value in present.items()
@@ -850,11 +938,11 @@ class Tracker:
         """A custom field of an issue."""
         return {
             "id": f"92-{person.project[2:]}{field_id[4:]}",
-            "name": FIELD_NAMES[field_id],
-            "$type": f"{FIELD_TYPES[field_id][1]}IssueCustomField",
+            "name": self.names[field_id],
+            "$type": f"{FIELD_TYPES[KIND_OF[field_id]][1]}IssueCustomField",
             "projectCustomField": {
                 "id": f"92-{person.project[2:]}{field_id[4:]}",
-                "field": field_object(field_id),
+                "field": field_object(field_id, self.names),
             },
             "value": value,
         }
@@ -1010,15 +1098,20 @@ def bundle_names(field_id: str, tracker: Tracker) -> list[str]:
         TYPE: list(TYPES),
         SPRINTS: [one.name for one in tracker.by_board["108-11"]] + ["no sprint"],
         ITERATION: list(ITERATIONS),
-    }.get(field_id, [])
+    }.get(KIND_OF[field_id], [])
 
 
-def field_object(field_id: str) -> dict:
+def moment_of(milliseconds: int) -> datetime:
+    """An aware datetime."""
+    return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def field_object(field_id: str, names: dict[str, str]) -> dict:
     """A custom field of the instance."""
-    identifier = FIELD_TYPES[field_id][0]
+    identifier = FIELD_TYPES[KIND_OF[field_id]][0]
     return {
         "id": field_id,
-        "name": FIELD_NAMES[field_id],
+        "name": names[field_id],
         "localizedName": None,
         "fieldType": {
             "id": identifier,

@@ -181,3 +181,44 @@ def test_all_tables_and_columns_exist_even_when_there_is_nothing_to_hold(
         (table.name, column.name) for table in TABLES for column in table.columns
     } <= set(columns)  # fmt: skip
     extractor.connection.close()
+
+
+DETACHED = (
+    "select id from raw.custom_fields as fields where seen_at < "
+    "(select max(seen_at) from raw.custom_fields where project_id = fields.project_id)"
+)
+
+
+def test_a_detached_field_stays_and_is_told_from_those_of_a_hidden_project(
+    loaded: Extraction, youtrack: Server
+) -> None:
+    company = youtrack.tracker
+    first, second = company.projects[:2]
+    team = first.roles["team"]
+    company.detach(team)
+    company.hide_project(second)
+    loaded.load(projects=(first.short_name,))
+    assert loaded.rows(DETACHED) == [(team.id,)]
+    assert loaded.one("select count(*) from raw.custom_fields where project_id = %s", second.id)
+    company.attach(first, team.field, bundle=team.bundle, role="team")
+    loaded.load(projects=(first.short_name,))
+    assert loaded.rows(DETACHED) == [(team.id,)]
+
+
+def test_a_project_out_of_scope_that_hides_its_fields_loses_none(
+    loaded: Extraction, youtrack: Server
+) -> None:
+    first = youtrack.tracker.projects[0]
+    before = loaded.one("select max(seen_at) from raw.custom_fields")
+
+    def hide(projects: list[dict]) -> list[dict]:
+        return [
+            each if each["id"] == first.id else {**each, "customFields": []} for each in projects
+        ]
+
+    youtrack.fault("rewrite", r"/admin/projects$", change=hide, count=None)
+    loaded.load(projects=(first.short_name,))
+    assert loaded.rows(
+        "select distinct project_id from raw.custom_fields where seen_at > %s", before
+    ) == [(first.id,)]
+    assert loaded.rows(DETACHED) == []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, PostgresServer, Project, fresh_database, source_environment
+from extracting import extraction
 from reference import KEYS, compare, read_marts
 from test_run import value
 
@@ -142,6 +143,34 @@ def test_what_an_earlier_version_saw_on_a_board_is_known_when_it_is_gone(
     )
     assert left
     assert compare(left, right, KEYS["fct_sprint_issues"]) == []
+
+
+def test_fields_that_are_detached_stay_where_an_earlier_version_took_them_out(
+    server: PostgresServer, database: str, tmp_path: Path
+) -> None:
+    company = Company(**COMPANY)
+    with start(company) as youtrack:
+        restore(server, database, EARLIER[0], youtrack)
+        extractor = extraction(server, database, youtrack, tmp_path)
+        try:
+            extractor.load()
+            project = company.projects[0]
+            team = project.roles["team"]
+            company.detach(team)
+            added = company.attach(company.rus, team.field, ["Red"])
+            before = extractor.one("select max(seen_at) from raw.custom_fields")
+            extractor.load()
+            extractor.load()
+            assert extractor.rows(
+                "select id, first_seen_at from raw.custom_fields where seen_at = %s", before
+            ) == [(team.id, None)]
+            assert extractor.rows(
+                "select id, first_seen_at > %s, first_seen_at < seen_at from raw.custom_fields "
+                "where first_seen_at is not null",
+                before,
+            ) == [(added.id, True, True)]
+        finally:
+            extractor.connection.close()
 
 
 def test_the_version_that_is_recorded_is_that_of_the_package() -> None:

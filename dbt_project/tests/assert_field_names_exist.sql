@@ -1,4 +1,5 @@
--- A field name that somebody set and no project has is a typing error, never an empty column.
+-- A field name that somebody set and no project has is a typing error, never an empty column. The
+-- name of a field that was detached is none beside another name: it tells of the past.
 with
 
 candidates as (
@@ -11,7 +12,8 @@ custom_fields as (
 
     select
         field_name,
-        localized_field_name
+        localized_field_name,
+        is_detached
     from {{ ref('stg_youtrack__custom_fields') }}
     where {{ in_scope('project_id') }}
 
@@ -20,7 +22,7 @@ custom_fields as (
 -- Downstream of the roles, so that nothing is built on a wrong name.
 field_roles as (
 
-    select count(*) as roles_count
+    select array_agg(distinct role) as roles
     from {{ ref('stg_youtrack__field_roles') }}
 
 ),
@@ -28,7 +30,11 @@ field_roles as (
 existing_names as (
 
     select string_agg(names.field_name, ', ' order by names.field_name) as field_names
-    from (select distinct field_name from custom_fields) as names
+    from (
+        select distinct field_name
+        from custom_fields
+        where not is_detached
+    ) as names
 
 )
 
@@ -45,7 +51,8 @@ where
         select 1
         from custom_fields
         where
-            {{ fold_case('candidates.field_name') }}
+            (not custom_fields.is_detached or candidates.role = any(field_roles.roles))
+            and {{ fold_case('candidates.field_name') }}
             in (
                 {{ fold_case('custom_fields.field_name') }},
                 {{ fold_case('custom_fields.localized_field_name') }}

@@ -9,6 +9,7 @@ custom_fields as (
     from {{ ref('stg_youtrack__custom_fields') }}
     where
         value_type = 'state'
+        and not is_detached
         and {{ in_scope('project_id') }}
 
 ),

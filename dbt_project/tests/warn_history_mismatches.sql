@@ -1,7 +1,7 @@
 {{ config(severity='warn') }}
 
 select
-    issue_id_readable || ' is in state ' || state || ', where its recorded changes do not lead'
-        as message
+    'The recorded changes of ' || issue_id_readable || ' do not lead to what it shows now (state '
+    || state || ', team ' || team || ', type ' || issue_type || ')' as message
 from {{ ref('fct_issues') }}
 where has_history_mismatch

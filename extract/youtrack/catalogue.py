@@ -61,7 +61,7 @@ def read_projects(work: Work, names: tuple[str, ...] | None) -> tuple[Scope, Tab
     _check_fields(work, wanted, fields, is_named=names is not None)
     tables = {"projects": [work.table(PROJECTS, projects)]}
     if fields:
-        tables["custom_fields"] = [work.table(CUSTOM_FIELDS, fields)]
+        tables["custom_fields"] = [_fields_table(work, fields)]
     return scope, tables
 
 
@@ -121,6 +121,23 @@ def _custom_fields(work: Work, projects: list[Entity], scope: Scope) -> Iterator
                 attached = []
         for custom_field in attached:
             yield {**without_names(custom_field), "project": {"id": project["id"]}}
+
+
+def _fields_table(work: Work, fields: list[Entity]) -> pa.Table:
+    """The fields with the moments at which runs saw them first and last.
+
+    One that came to a project that raw knows was attached since; what a project had when it was
+    first read may be as old as the project.
+    """
+    known = work.journal.fields_first_seen()
+    first_seen = [
+        known[project].get(custom_field["id"], work.as_of)
+        if (project := custom_field["project"]["id"]) in known
+        else None
+        for custom_field in fields
+    ]
+    seen = [work.as_of] * len(fields)
+    return work.table(CUSTOM_FIELDS, fields, first_seen_at=first_seen, seen_at=seen)
 
 
 def _check_fields(

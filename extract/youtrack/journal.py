@@ -425,6 +425,22 @@ class Journal:
             )
         )
 
+    def fields_first_seen(self) -> dict[str, dict[str, datetime | None]]:
+        """When runs first saw the fields of a project: project id → field id → moment.
+
+        None for fields that the first read of the project brought, or an earlier version's.
+        """
+        if not self.has_tables():
+            return {}
+        is_new = "first_seen_at" in self.missing_columns().get("custom_fields", [])
+        column = "null" if is_new else "first_seen_at"
+        known: dict[str, dict[str, datetime | None]] = {}
+        for project, field_id, moment in self._rows(
+            f"select project_id, id, {column} from raw.custom_fields"  # noqa: S608  (our own names)
+        ):
+            known.setdefault(project, {})[field_id] = moment
+        return known
+
     def census(self) -> dict[str, datetime | None]:
         """When each issue of the census was last seen."""
         return dict(self._rows("select issue_id, seen_at from raw.issue_census"))

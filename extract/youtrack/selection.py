@@ -120,10 +120,15 @@ CUSTOM_FIELDS = Table(
         _bool("can_be_empty", "canBeEmpty"),
         _text("empty_field_text", "emptyFieldText"),
         _bigint("ordinal", "ordinal"),
+        # null: when the project was first read, the field was there
+        Column("first_seen_at", "timestamp"),
+        # a field that the last read of its project did not bring is detached, and stays here
+        Column("seen_at", "timestamp"),
         *LOADED,
     ),
-    # a project's fields are replaced together: one that was detached is gone from raw too
-    merge_key="project_id",
+    # Earlier versions merged by project. dlt keeps that in the database until it is told another
+    # key: with none, it would go on deleting the fields that were detached.
+    merge_key="id",
 )
 
 USER_FIELDS = "id,login"

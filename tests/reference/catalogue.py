@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from .definitions import DefinitionError, Definitions, Names
-from .moments import id_key
+from .moments import FOREVER, from_datetime, id_key
 from .raw import Raw
 
 NONE = "(none)"
+ALWAYS = (-FOREVER, FOREVER)
 ROLES = ("team", "type", "lead_time", "story_points", "assignee", "state")
 
 _CUSTOM_FIELD_MEMBER = re.compile(r"^__CUSTOM_FIELD__(.+)_\d+$")
@@ -53,6 +55,7 @@ class Catalogue:
         self.definitions = definitions
         self.projects = {row["id"]: row for row in raw["projects"]}
         self.logins = {row["id"]: row["login"] for row in raw["users"]}
+        self._read_attachments(raw)
         self._read_elements(raw)
         self._read_fields(raw)
         self._categories = {
@@ -61,12 +64,41 @@ class Catalogue:
         }
         self._roles: dict[tuple[str, str], str | None] = {}
 
+    def _read_attachments(self, raw: Raw) -> None:
+        """Which rows are of detached fields, and when the runs saw each field attached."""
+        last_read: dict[str, datetime] = {}
+        for row in raw["custom_fields"]:
+            if row.get("seen_at") is not None:
+                before = last_read.get(row["project_id"], row["seen_at"])
+                last_read[row["project_id"]] = max(before, row["seen_at"])
+        self.detached_rows: set[str] = set()
+        # (project, field) -> [from, to)
+        self.attached: dict[tuple[str, str], tuple[int, int]] = {}
+        for row in raw["custom_fields"]:
+            last, seen = last_read.get(row["project_id"]), row.get("seen_at")
+            first, (start, end) = row.get("first_seen_at"), ALWAYS
+            if first is not None:
+                start = from_datetime(first)
+            if last is not None and (seen is None or seen < last):
+                self.detached_rows.add(row["id"])
+                end = from_datetime(seen or row["loaded_at"])
+            key = (row["project_id"], read_field(row["field"] or {}, row["type"]).key)
+            known = self.attached.get(key, (start, end))
+            self.attached[key] = (min(start, known[0]), max(end, known[1]))
+
+    def _present_first(self, raw: Raw) -> list[dict]:
+        rows = sorted(raw["custom_fields"], key=lambda one: id_key(one["id"]))
+        return sorted(rows, key=lambda one: one["id"] in self.detached_rows)
+
     def _read_elements(self, raw: Raw) -> None:
         self.element_names: dict[str, str] = {}
         self.element_ordinals: dict[str, int] = {}
         self.field_rows_of_element: dict[str, list[dict]] = defaultdict(list)
-        for row in sorted(raw["custom_fields"], key=lambda one: id_key(one["id"])):
+        for row in self._present_first(raw):
+            is_detached = row["id"] in self.detached_rows
             for element in bundle_values(row):
+                if is_detached and element["id"] in self.field_rows_of_element:
+                    continue
                 if element.get("name") is not None:
                     self.element_names[element["id"]] = element["name"]
                 if element.get("ordinal") is not None:
@@ -75,19 +107,27 @@ class Catalogue:
 
     def _read_fields(self, raw: Raw) -> None:
         self.fields: dict[str, dict[str, Field]] = defaultdict(dict)
-        self.field_rows: dict[tuple[str, str], dict] = {}
-        for row in sorted(raw["custom_fields"], key=lambda one: id_key(one["id"])):
+        # those that were detached, by project
+        self.past: dict[str, dict[str, Field]] = defaultdict(dict)
+        self.field_rows: dict[tuple[str, str], list[dict]] = defaultdict(list)
+        for row in self._present_first(raw):
             found = read_field(row["field"] or {}, row["type"])
-            self.fields[row["project_id"]].setdefault(found.key, found)
-            self.field_rows.setdefault((row["project_id"], found.key), row)
+            self.field_rows[row["project_id"], found.key].append(row)
+            if row["id"] not in self.detached_rows:
+                self.fields[row["project_id"]].setdefault(found.key, found)
+            elif found.key not in self.fields[row["project_id"]]:
+                self.past[row["project_id"]].setdefault(found.key, found)
         known = {
             key: found for by_key in list(self.fields.values()) for key, found in by_key.items()
         }
         # a project whose catalogue the token may not read still shows fields on its issues
         for issue in raw["issues"]:
             fields = self.fields[project_id(issue["project"])]
+            past = self.past[project_id(issue["project"])]
             for entry in issue["custom_fields"] or []:
                 key = entry_field_id(entry)
+                if key in past or (key is None and self.field_by_name(past, entry.get("name"))):
+                    continue
                 if key is not None and key not in fields:
                     seen = read_field(entry["projectCustomField"]["field"], entry.get("$type"))
                     fields[key] = known.get(key) or named(seen, entry.get("name"))
@@ -96,7 +136,7 @@ class Catalogue:
                     own = named(seen, entry.get("name"))
                     fields[own.key] = own
         self.keys_by_name: dict[str, str] = {}
-        for by_key in self.fields.values():
+        for by_key in (*self.fields.values(), *self.past.values()):
             for found in by_key.values():
                 for name in (found.localized_name, found.name):
                     if name is not None:
@@ -114,7 +154,8 @@ class Catalogue:
 
     def is_multi(self, key: str) -> bool:
         """Whether a field holds several values at once."""
-        return any(by_key[key].is_multi for by_key in self.fields.values() if key in by_key)
+        projects = (*self.fields.values(), *self.past.values())
+        return any(by_key[key].is_multi for by_key in projects if key in by_key)
 
     def role_field(self, project: str | None, role: str) -> str | None:
         """The key of the field that plays a role in a project, by the first candidate it has."""
@@ -137,6 +178,40 @@ class Catalogue:
             if found is not None:
                 return found.key
         return None
+
+    def role_keys(self, project: str | None, role: str) -> list[str]:
+        """The fields that play a role in a project, or ever played it."""
+        if project is None:
+            return []
+        known = self.fields.get(project, {}) | self.past.get(project, {})
+        ends = [self.attached.get((project, key), ALWAYS)[1] for key in known]
+        ends = [end for end in ends if end < FOREVER]
+        return [
+            key
+            for key in known
+            if any(self.plays(project, role, key, moment) for moment in (-FOREVER, *ends))
+        ]
+
+    def plays(self, project: str, role: str, key: str, moment: int) -> bool:
+        """Whether a field, attached at a moment, was then the first of the role's candidates."""
+        known = self.fields.get(project, {}) | self.past.get(project, {})
+
+        def was_attached(one: str) -> bool:
+            start, end = self.attached.get((project, one), ALWAYS)
+            return one == key or start <= moment < end
+
+        then = {one: found for one, found in known.items() if was_attached(one)}
+        candidates: Names = getattr(self.definitions, f"{role}_field")
+        if role == "state" and not candidates:
+            # of several at once, the one that stayed longest
+            states = [found.key for found in then.values() if found.is_state]
+            states.sort(
+                key=lambda one: (-self.attached.get((project, one), ALWAYS)[1], id_key(one))
+            )
+            return states[:1] == [key]
+        names = (self.field_by_name(then, candidate) for candidate in candidates)
+        first = next((found for found in names if found), None)
+        return first is not None and first.key == key
 
     def check_names(self) -> list[str]:
         """The vars whose field no project has; an error where somebody set the var."""
@@ -166,8 +241,11 @@ class Catalogue:
         return None
 
     def issue_value(self, issue: dict, key: str | None) -> object:
-        """The present value of a field on an issue; None where the issue does not carry it."""
-        if key is None:
+        """The present value of a field on an issue; None where the issue does not carry it.
+
+        An issue that was not read since a field was detached still carries it: that is none.
+        """
+        if key is None or key in self.past.get(project_id(issue["project"]), {}):
             return None
         fields = self.fields[project_id(issue["project"])]
         for entry in issue["custom_fields"] or []:
@@ -251,7 +329,8 @@ class Catalogue:
         """A state's bundle element, and the project field whose bundle holds it."""
         identifier = state.get("id") if isinstance(state, dict) else None
         if identifier is None:
-            row = self.field_rows.get((project or "", self.role_field(project, "state") or ""))
+            key = (project or "", self.role_field(project, "state") or "")
+            row = next(iter(self.field_rows.get(key, [])), None)
             for element in bundle_values(row or {}):
                 if element.get("name") == name:
                     return element, row

@@ -221,6 +221,26 @@ class TakenBack:
         return list(held.values()) or None
 
 
+def what_changes_left(changes: list[Change], key: KeyOf) -> list[object]:
+    """The set of a field that shows nothing now, as far as its own changes tell."""
+    held: dict[Hashable, object] = {}
+    ordered = sorted(changes, key=lambda change: change.order)
+    for _, group in groupby(ordered, key=lambda change: change.order):
+        balance: dict[Hashable, int] = {}
+        elements: dict[Hashable, object] = {}
+        for change in group:
+            for side, step in ((change.removed, -1), (change.added, 1)):
+                for one in as_list(side):
+                    elements[key(one)] = one
+                    balance[key(one)] = balance.get(key(one), 0) + step
+        for name, count in balance.items():
+            if count > 0:
+                held[name] = elements[name]
+            elif count < 0:
+                held.pop(name, None)
+    return list(held.values())
+
+
 def presence(steps: list[tuple[int, int]], since: int, is_present: bool) -> list[Interval]:
     """When a thing was in a set, from its additions (+1) and removals (-1).
 
@@ -315,6 +335,7 @@ class IssueHistory:
         self.project_id = project_id(issue["project"])
         self._fields: dict[str, list[Change]] = {}
         self._values: dict[str, SingleValue | ManyValues] = {}
+        self._roles: dict[tuple[str | None, str], dict[str, list[Change]]] = {}
         self.sprint_changes: list[Change] = []
         moves: list[Change] = []
         resolved: list[Change] = []
@@ -370,13 +391,47 @@ class IssueHistory:
         project = self.project_at(moment)
         if project not in self.catalogue.fields:
             project = self.project_id
-        key = self.catalogue.role_field(project, role)
-        if key is None:
-            return None
-        if self.catalogue.is_multi(key):
-            present = self.catalogue.issue_value(self.issue, key)
-            return TakenBack(self.changes_of(key), present, self.catalogue.name).at(moment)
-        return self.values_of(key).at(moment)
+        return self._value_at(self.role_changes(project, role), project, role, moment)
+
+    def role_changes(self, project: str | None, role: str) -> dict[str, list[Change]]:
+        """The changes of each field that played a role in a project when they were made."""
+        if (project, role) not in self._roles:
+            self._roles[project, role] = {
+                key: changes
+                for key in self.catalogue.role_keys(project, role)
+                if (
+                    changes := [
+                        change
+                        for change in self.changes_of(key)
+                        if self.catalogue.plays(project or "", role, key, change.order)
+                    ]
+                )
+            }
+        return self._roles[project, role]
+
+    def _value_at(
+        self, by_field: dict[str, list[Change]], project: str | None, role: str, moment: int
+    ) -> object:
+        """A role's value: that of the field that changed last, else of the first that ever did."""
+        before = [
+            (change.order, key)
+            for key, changes in by_field.items()
+            for change in changes
+            if change.moment <= moment
+        ]
+        ahead = [(change.order, key) for key, changes in by_field.items() for change in changes]
+        if not ahead:
+            return self.catalogue.issue_value(self.issue, self.catalogue.role_field(project, role))
+        _, key = max(before) if before else min(ahead)
+        changes = by_field[key]
+        present = self.catalogue.issue_value(self.issue, key)
+        if any(self.catalogue.is_multi(one) for one in by_field):
+            if key != self.catalogue.role_field(self.project_id, role):
+                present = what_changes_left(changes, self.catalogue.name)
+            return TakenBack(changes, present, self.catalogue.name).at(moment)
+        if len(changes) == len(self.changes_of(key)):
+            return self.values_of(key).at(moment)
+        return SingleValue(changes, present, [identity, self.catalogue.text]).at(moment)
 
     def role_now(self, role: str) -> object:
         """The present value of the field that plays a role."""
@@ -398,8 +453,13 @@ class IssueHistory:
     def state_changes(self) -> list[Change]:
         """The changes of the state field, of each project that the issue was in, in order."""
         projects = {project for _, project in self.project_spans()} | {self.project_id}
-        keys = {self.catalogue.role_field(project, "state") for project in projects} - {None}
-        changes = [change for key in keys for change in self.changes_of(key)]  # type: ignore
+        found = {
+            change.id: change
+            for project in projects
+            for changes in self.role_changes(project, "state").values()
+            for change in changes
+        }
+        changes = list(found.values())
         keys_of_value = [identity, self.catalogue.text]
         return in_order(changes, keys_of_value, last=self.role_now("state"))
 
@@ -407,10 +467,9 @@ class IssueHistory:
     def visits(self) -> list[Visit]:
         """The visits to states. A change between equal names is no change."""
         text = self.catalogue.text
-        changes = [
-            change for change in self.state_changes() if text(change.removed) != text(change.added)
-        ]
-        state = changes[0].removed if changes else self.role_now("state")
+        recorded = self.state_changes()
+        changes = [change for change in recorded if text(change.removed) != text(change.added)]
+        state = (changes or recorded)[0].removed if recorded else self.role_now("state")
         entered = self.created
         found = []
         for change in [*changes, None]:
@@ -422,8 +481,29 @@ class IssueHistory:
         return found
 
     def has_mismatch(self) -> bool:
-        """Whether the replay of the state field ends elsewhere than in the present state."""
-        return self.visits[-1].state != self.catalogue.text(self.role_now("state"))
+        """Whether a replay ends elsewhere than in the present value.
+
+        That of the state field, and of every role that a field played which was replaced since.
+        """
+        if self.visits[-1].state != self.catalogue.text(self.role_now("state")):
+            return True
+        return any(self._leads_elsewhere(role) for role in ("team", "type", "story_points"))
+
+    def _leads_elsewhere(self, role: str) -> bool:
+        projects = {project for _, project in self.project_spans()} | {self.project_id}
+        present = {self.catalogue.role_field(project, role) for project in projects}
+        by_field: dict[str, dict[str, Change]] = {}
+        for project in projects:
+            for key, changes in self.role_changes(project, role).items():
+                by_field.setdefault(key, {}).update({change.id: change for change in changes})
+        if by_field.keys() <= present:
+            return False
+        left = {key: list(changes.values()) for key, changes in by_field.items()}
+        last = self._value_at(left, self.project_id, role, FOREVER)
+        now = self.role_now(role)
+        if role == "story_points":
+            return self.catalogue.number(last) != self.catalogue.number(now)
+        return self.catalogue.text(last) != self.catalogue.text(now)
 
 
 def read_change(

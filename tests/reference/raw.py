@@ -30,6 +30,8 @@ TABLES: dict[str, dict[str, str]] = {
         "can_be_empty": "boolean",
         "empty_field_text": "varchar",
         "ordinal": "bigint",
+        "first_seen_at": "timestamptz",
+        "seen_at": "timestamptz",
     },
     "users": {"id": "varchar", "login": "varchar", "type": "varchar"},
     "work_time_settings": {

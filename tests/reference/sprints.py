@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from .catalogue import NONE, Catalogue, as_list, bundle_values, is_number
+from .catalogue import NONE, Catalogue, as_list, bundle_values, is_number, read_field
 from .definitions import Definitions
 from .history import IssueHistory, ManyValues, SingleValue, identity, presence
 from .moments import (
@@ -174,19 +174,26 @@ class SprintBook:
             (board.sync_field, project) for board in self.boards for project in board.project_ids
         }
         boards: dict[str, Board] = {}
-        for project, fields in self.catalogue.fields.items():
-            candidates = self.definitions.sprint_field
-            found = (self.catalogue.field_by_name(fields, name) for name in candidates)
-            chosen = next((one for one in found if one), None)
-            if chosen is None or (chosen.key, project) in synced:
-                continue
-            row = self.catalogue.field_rows.get((project, chosen.key), {})
+        found = (
+            (row, one)
+            for project in self.catalogue.fields.keys() | self.catalogue.past.keys()
+            for key in self.catalogue.role_keys(project, "sprint")
+            if (key, project) not in synced
+            for one in (self.catalogue.fields[project] | self.catalogue.past[project],)
+            for row in self.catalogue.field_rows.get((project, key), [])
+        )
+        # a value that a project still offers is not gone because another one detached the field
+        for row, fields in sorted(
+            found, key=lambda one: (one[0]["id"] in self.catalogue.detached_rows, one[0]["id"])
+        ):
+            chosen = fields[read_field(row["field"], row["type"]).key]
             board = boards.setdefault(
                 chosen.key, Board(chosen.key, None, chosen.key, follows_element=True)
             )
             known = {sprint.id for sprint in board.sprints}
+            is_missing = row["id"] in self.catalogue.detached_rows
             board.sprints += [
-                self._version_sprint(element, chosen.key, chosen.name or NONE)
+                self._version_sprint(element, chosen.key, chosen.name or NONE, is_missing)
                 for element in bundle_values(row)
                 if element["id"] not in known
                 and is_number(element.get("startDate"))
@@ -194,7 +201,9 @@ class SprintBook:
             ]
         return list(boards.values())
 
-    def _version_sprint(self, element: dict, field_id: str, field_name: str) -> Sprint:
+    def _version_sprint(
+        self, element: dict, field_id: str, field_name: str, is_missing: bool
+    ) -> Sprint:
         first, last = utc_date(element["startDate"]), utc_date(element["releaseDate"])
         return Sprint(
             id=element["id"],
@@ -204,7 +213,7 @@ class SprintBook:
             start=day_start(first, self.zone),
             finish=day_start(last + timedelta(days=1), self.zone) - MILLISECOND,
             is_archived=bool(element.get("archived")),
-            is_missing=False,
+            is_missing=is_missing,
         )
 
     # ---- membership --------------------------------------------------------------------------
@@ -343,7 +352,7 @@ class SprintBook:
             found[sprint.id] = {}
             for issue_id, intervals in self.recorded[sprint.id].items():
                 # "open to now when the present membership says so"
-                if board.sync_field is None and issue_id not in sprint.present_members:
+                if self._shows_no(board, sprint, self.histories[issue_id]):
                     intervals = self._until_now(intervals)
                 graced = self._with_closing_grace(sprint, board, issue_id, intervals)
                 if issue_id in self.missing_issues and not self.is_closed(sprint):
@@ -352,6 +361,12 @@ class SprintBook:
                 if graced:
                     found[sprint.id][issue_id] = graced
         return found
+
+    def _shows_no(self, board: Board, sprint: Sprint, history: IssueHistory) -> bool:
+        """Whether a sprint no longer shows an issue, though nothing is recorded that ended it."""
+        if board.sync_field is None:
+            return history.id not in sprint.present_members
+        return board.sync_field in self.catalogue.past.get(history.project_id, {})
 
     def _until_now(self, intervals: list[Interval]) -> list[Interval]:
         return [replace(one, end=min(one.end, self.now)) for one in intervals]

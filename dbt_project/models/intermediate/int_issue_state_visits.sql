@@ -62,7 +62,8 @@ real_changes as (
 
 ),
 
--- What the first change removed, else what is there now.
+-- What the first change removed, else what is there now. An element swapped for its namesake is no
+-- change, but it tells the state where the field was replaced since.
 first_states as (
 
     select
@@ -70,17 +71,24 @@ first_states as (
         issues.created_at,
         case
             when real_changes.issue_id is not null then real_changes.from_value
+            when state_changes.issue_id is not null then state_changes.from_value
             else issues.state
         end as state,
         case
             when real_changes.issue_id is not null then real_changes.is_from_resolved
+            when state_changes.issue_id is not null then state_changes.is_from_resolved
             else issues.is_state_resolved
         end as is_resolved,
         case
             when real_changes.issue_id is not null then real_changes.is_from_initial
+            when state_changes.issue_id is not null then state_changes.is_from_initial
             else issues.is_state_initial
         end as is_initial
     from issues
+    left join state_changes
+        on
+            issues.issue_id = state_changes.issue_id
+            and state_changes.change_number = 1
     left join real_changes
         on
             issues.issue_id = real_changes.issue_id

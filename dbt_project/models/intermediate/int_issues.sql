@@ -31,15 +31,17 @@ snapshots as (
 
 ),
 
-state_changes as (
+attribute_changes as (
 
-    select distinct on (issue_id)
+    select
         issue_id,
+        attribute,
+        change_number,
+        is_of_replaced_field,
         to_value_id,
         to_value
     from {{ ref('stg_youtrack__attribute_changes') }}
-    where attribute = 'state'
-    order by issue_id asc, change_number desc
+    where attribute in ('state', 'team', 'type', 'story_points')
 
 ),
 
@@ -124,6 +126,49 @@ teamed as (
 
 ),
 
+-- Where the recorded changes of the state lead, and of whatever a field was replaced for.
+last_changes as (
+
+    select distinct on (issue_id, attribute)
+        issue_id,
+        attribute,
+        to_value_id,
+        to_value
+    from attribute_changes
+    where
+        attribute = 'state'
+        or (issue_id, attribute) in (
+            select
+                replaced.issue_id,
+                replaced.attribute
+            from attribute_changes as replaced
+            where replaced.is_of_replaced_field
+        )
+    order by issue_id asc, attribute asc, change_number desc
+
+),
+
+mismatches as (
+
+    select distinct snapshots.issue_id
+    from snapshots
+    inner join last_changes on snapshots.issue_id = last_changes.issue_id
+    where
+        case last_changes.attribute
+            when 'state'
+                then
+                    last_changes.to_value is distinct from snapshots.state
+                    and not coalesce(last_changes.to_value_id = snapshots.state_id, false)
+            when 'team' then last_changes.to_value is distinct from snapshots.team
+            when 'type' then last_changes.to_value is distinct from snapshots.issue_type
+            when 'story_points'
+                then
+                    {{ number_of('last_changes.to_value') }}
+                    is distinct from snapshots.story_points
+        end
+
+),
+
 excluded_names as (
 
     select teams.team_or_fallback
@@ -158,15 +203,11 @@ final as (
         teamed.resolved_at is not null as is_resolved,
         excluded_names.team_or_fallback is not null as is_excluded_team,
         teamed.is_missing,
-        (
-            state_changes.issue_id is not null
-            and state_changes.to_value is distinct from teamed.state
-            and not coalesce(state_changes.to_value_id = teamed.state_id, false)
-        ) as has_history_mismatch
+        mismatches.issue_id is not null as has_history_mismatch
     from teamed
     left join named_categories on teamed.state = named_categories.state
     left join excluded_names on teamed.team_or_fallback = excluded_names.team_or_fallback
-    left join state_changes on teamed.issue_id = state_changes.issue_id
+    left join mismatches on teamed.issue_id = mismatches.issue_id
 
 )
 

@@ -61,7 +61,8 @@ version_sprints as (
         sprint_name,
         start_at,
         finish_at,
-        is_archived
+        is_archived,
+        is_missing
     from {{ ref('stg_youtrack__version_sprints') }}
 
 ),
@@ -95,7 +96,7 @@ final as (
         start_at,
         finish_at,
         is_archived,
-        false as is_missing,
+        is_missing,
         false as has_sprints_disabled,
         board_id as sprint_field_id,
         false as follows_query

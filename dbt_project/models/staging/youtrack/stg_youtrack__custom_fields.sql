@@ -12,6 +12,8 @@ custom_fields as (
         can_be_empty,
         empty_field_text,
         ordinal,
+        first_seen_at,
+        seen_at,
         loaded_at
     from {{ source('youtrack', 'custom_fields') }}
 
@@ -41,6 +43,12 @@ final as (
         can_be_empty,
         empty_field_text::text,
         ordinal::integer,
+        first_seen_at,
+        -- Versions before this column read every field that they kept in each run.
+        coalesce(seen_at, loaded_at) as seen_at,
+        coalesce(
+            coalesce(seen_at, '-infinity') < max(seen_at) over (partition by project_id), false
+        ) as is_detached,
         loaded_at
     from custom_fields
 

@@ -10,6 +10,7 @@ custom_fields as (
         field_id,
         bundle_values,
         default_values,
+        is_detached,
         loaded_at
     from {{ ref('stg_youtrack__custom_fields') }}
 
@@ -29,6 +30,7 @@ bundle_values as (
         {{ moment_of("bundle_value ->> 'startDate'") }} as starts_at,
         {{ moment_of("bundle_value ->> 'releaseDate'") }} as releases_at,
         custom_fields.default_values,
+        custom_fields.is_detached,
         custom_fields.loaded_at
     from custom_fields
     cross join lateral jsonb_array_elements(custom_fields.bundle_values) as bundle_value
@@ -50,7 +52,7 @@ with_defaults as (
 ),
 
 -- Issues begin in the field's default or, without one, in the first value of the bundle.
-final as (
+with_initials as (
 
     select
         project_field_id,
@@ -68,8 +70,32 @@ final as (
             when bool_or(is_default) over (partition by project_field_id) then is_default
             else coalesce(ordinal = min(ordinal) over (partition by project_field_id), false)
         end as is_initial,
+        is_detached,
         loaded_at
     from with_defaults
+
+),
+
+-- A field that was detached and attached again may offer the same values twice.
+final as (
+
+    select distinct on (project_id, field_id, value_id)
+        project_field_id,
+        project_id,
+        field_id,
+        value_id,
+        value_name,
+        is_resolved,
+        ordinal,
+        is_archived,
+        starts_at,
+        releases_at,
+        is_default,
+        is_initial,
+        is_detached,
+        loaded_at
+    from with_initials
+    order by project_id asc, field_id asc, value_id asc, is_detached asc, loaded_at desc
 
 )
 

@@ -53,7 +53,7 @@ final as (
                         and custom_fields.project_id = unnested.project_id
                         and custom_fields.field_name = unnested.field_name
                     )
-                order by custom_fields.project_field_id
+                order by custom_fields.is_detached, custom_fields.project_field_id
                 limit 1
             )
         ) as field_id,

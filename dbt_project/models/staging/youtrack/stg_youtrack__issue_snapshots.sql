@@ -74,6 +74,7 @@ field_values as (
         ordinal,
         is_resolved,
         is_initial,
+        is_detached,
         loaded_at
     from {{ ref('stg_youtrack__field_values') }}
 
@@ -163,6 +164,7 @@ resolved_values as (
             and role_values.project_id = named_values.project_id
             and role_values.field_id = named_values.field_id
             and role_values.value_text = named_values.value_name
+            and not named_values.is_detached
     left join value_names on role_values.value_id = value_names.value_id
     left join users on role_values.value_id = users.user_id
 

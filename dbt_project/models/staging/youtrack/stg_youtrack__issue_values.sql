@@ -29,6 +29,18 @@ read_fields as (
 
 ),
 
+-- Issues that were not read since a field was detached still carry it.
+detached_fields as (
+
+    select
+        project_id,
+        field_id
+    from {{ ref('stg_youtrack__custom_fields') }}
+    group by project_id, field_id
+    having bool_and(is_detached)
+
+),
+
 final as (
 
     select
@@ -44,9 +56,14 @@ final as (
         issue_custom_fields.value_minutes
     from issue_custom_fields
     inner join read_fields on issue_custom_fields.field_id = read_fields.field_id
+    left join detached_fields
+        on
+            issue_custom_fields.project_id = detached_fields.project_id
+            and issue_custom_fields.field_id = detached_fields.field_id
     cross join
         lateral jsonb_array_elements(issue_custom_fields.field_values)
         with ordinality as elements (element, place)
+    where detached_fields.field_id is null
 
 )
 

@@ -26,14 +26,16 @@ field_changes as (
 
 ),
 
-field_roles as (
+role_histories as (
 
     select
         role,
         project_id,
         field_id,
-        is_multi_value
-    from {{ ref('stg_youtrack__field_roles') }}
+        is_multi_value,
+        played_during,
+        is_present
+    from {{ ref('stg_youtrack__role_histories') }}
     where role in ('state', 'team', 'type', 'story_points')
 
 ),
@@ -123,30 +125,25 @@ moved_issue_projects as (
 
 ),
 
--- A moved issue's history is that of the fields of every project that it has been in; of a project
--- out of scope, or whose fields the token may not read, any field that plays the role elsewhere is
--- taken.
+-- A moved issue's history is that of the fields of every project that it has been in, while they
+-- played the role; of a project out of scope, or whose fields the token may not read, any field
+-- that plays the role elsewhere is taken.
 moved_issue_roles as (
 
     select
         moved_issue_projects.issue_id,
-        field_roles.role,
-        field_roles.field_id,
-        field_roles.is_multi_value
-    from moved_issue_projects
-    inner join field_roles on moved_issue_projects.project_id = field_roles.project_id
-
-    union
-
-    select
-        moved_issue_projects.issue_id,
-        field_roles.role,
-        field_roles.field_id,
-        field_roles.is_multi_value
+        role_histories.role,
+        role_histories.field_id,
+        bool_or(role_histories.is_multi_value) as is_multi_value,
+        bool_or(role_histories.is_present) as is_present,
+        range_agg(role_histories.played_during) as played_during
     from moved_issue_projects
     left join custom_fields on moved_issue_projects.project_id = custom_fields.project_id
-    cross join field_roles
-    where custom_fields.project_id is null
+    inner join role_histories
+        on
+            custom_fields.project_id is null
+            or moved_issue_projects.project_id = role_histories.project_id
+    group by moved_issue_projects.issue_id, role_histories.role, role_histories.field_id
 
 ),
 
@@ -154,16 +151,18 @@ changes_of_settled_issues as (
 
     select
         field_changes.*,
-        field_roles.role,
-        field_roles.is_multi_value,
+        role_histories.role,
+        role_histories.is_multi_value,
+        role_histories.is_present,
         issues.project_id as project_id_before,
         issues.project_id as project_id_after
     from field_changes
     inner join issues on field_changes.issue_id = issues.issue_id
-    inner join field_roles
+    inner join role_histories
         on
-            issues.project_id = field_roles.project_id
-            and field_changes.field_id = field_roles.field_id
+            issues.project_id = role_histories.project_id
+            and field_changes.field_id = role_histories.field_id
+            and role_histories.played_during @> field_changes.changed_at
     left join (select distinct issue_id from project_moves) as moved_issues
         on issues.issue_id = moved_issues.issue_id
     where moved_issues.issue_id is null
@@ -243,6 +242,7 @@ changes_of_moved_issues as (
         stays_of_changes.added_text,
         moved_issue_roles.role,
         moved_issue_roles.is_multi_value,
+        moved_issue_roles.is_present,
         stays_of_changes.project_id_before,
         stays_of_changes.project_id_after
     from stays_of_changes
@@ -250,6 +250,7 @@ changes_of_moved_issues as (
         on
             stays_of_changes.issue_id = moved_issue_roles.issue_id
             and stays_of_changes.field_id = moved_issue_roles.field_id
+            and moved_issue_roles.played_during @> stays_of_changes.changed_at
 
 ),
 
@@ -271,6 +272,7 @@ valued as (
         role,
         changed_at,
         field_id,
+        is_present,
         project_id_before,
         project_id_after,
         removed_values,
@@ -297,6 +299,8 @@ final as (
         valued.issue_id,
         valued.role,
         valued.changed_at,
+        valued.field_id,
+        not valued.is_present as is_of_replaced_field,
         coalesce(valued.is_set, false) as is_set,
         valued.removed_values,
         valued.added_values,

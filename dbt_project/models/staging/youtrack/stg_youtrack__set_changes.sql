@@ -8,11 +8,13 @@ role_changes as (
         activity_id,
         issue_id,
         role,
+        field_id,
+        is_of_replaced_field,
         changed_at,
         removed_values,
         added_values,
         -- the place of the moment in the history; 0 is what was before, the last one the present
-        dense_rank() over (partition by issue_id, role order by changed_at) as place
+        dense_rank() over (partition by issue_id, role, field_id order by changed_at) as place
     from {{ ref('stg_youtrack__role_changes') }}
     where is_set
 
@@ -71,11 +73,19 @@ users as (
 histories as (
 
     select
-        issue_id,
-        role,
-        max(place) + 1 as place_of_present
+        role_changes.issue_id,
+        role_changes.role,
+        role_changes.field_id,
+        max(role_changes.place) + 1 as place_of_present,
+        bool_or(field_roles.field_id is not null) as has_present_set
     from role_changes
-    group by issue_id, role
+    inner join issues on role_changes.issue_id = issues.issue_id
+    left join field_roles
+        on
+            issues.project_id = field_roles.project_id
+            and role_changes.role = field_roles.role
+            and role_changes.field_id = field_roles.field_id
+    group by role_changes.issue_id, role_changes.role, role_changes.field_id
 
 ),
 
@@ -85,6 +95,7 @@ elements as (
     select
         role_changes.issue_id,
         role_changes.role,
+        role_changes.field_id,
         role_changes.place,
         1 as removals,
         element ->> 'id' as value_id,
@@ -97,6 +108,7 @@ elements as (
     select
         role_changes.issue_id,
         role_changes.role,
+        role_changes.field_id,
         role_changes.place,
         -1 as removals,
         element ->> 'id' as value_id,
@@ -109,20 +121,17 @@ elements as (
     select
         histories.issue_id,
         histories.role,
+        histories.field_id,
         histories.place_of_present as place,
         1 as removals,
         issue_values.value_id,
         issue_values.value_text
     from histories
-    inner join issues on histories.issue_id = issues.issue_id
-    inner join field_roles
-        on
-            issues.project_id = field_roles.project_id
-            and histories.role = field_roles.role
     inner join issue_values
         on
             histories.issue_id = issue_values.issue_id
-            and field_roles.field_id = issue_values.field_id
+            and histories.field_id = issue_values.field_id
+    where histories.has_present_set
 
 ),
 
@@ -132,6 +141,7 @@ named as (
     select
         elements.issue_id,
         elements.role,
+        elements.field_id,
         elements.place,
         elements.removals,
         field_values.ordinal,
@@ -148,11 +158,12 @@ placed as (
     select
         issue_id,
         role,
+        field_id,
         place,
         removals,
         value,
         first_value(ordinal) over (
-            partition by issue_id, role, value order by place desc
+            partition by issue_id, role, field_id, value order by place desc
         ) as ordinal
     from named
 
@@ -164,13 +175,41 @@ balances as (
     select
         issue_id,
         role,
+        field_id,
         value,
         ordinal,
         place,
         sum(removals) > 0 as is_in_before
     from placed
-    group by issue_id, role, value, ordinal, place
+    group by issue_id, role, field_id, value, ordinal, place
     having sum(removals) <> 0
+
+),
+
+-- A field that the issue has left shows nothing now: it kept what its changes added last.
+kept as (
+
+    select
+        last_balances.issue_id,
+        last_balances.role,
+        last_balances.field_id,
+        last_balances.value,
+        last_balances.ordinal,
+        histories.place_of_present as place,
+        true as is_in_before
+    from (
+        select distinct on (issue_id, role, field_id, value) *
+        from balances
+        order by issue_id asc, role asc, field_id asc, value asc, place desc
+    ) as last_balances
+    inner join histories
+        on
+            last_balances.issue_id = histories.issue_id
+            and last_balances.role = histories.role
+            and last_balances.field_id = histories.field_id
+    where
+        not last_balances.is_in_before
+        and not histories.has_present_set
 
 ),
 
@@ -180,14 +219,19 @@ spans as (
     select
         issue_id,
         role,
+        field_id,
         value,
         ordinal,
         is_in_before,
         lag(place, 1, 0::bigint) over (
-            partition by issue_id, role, value order by place
+            partition by issue_id, role, field_id, value order by place
         ) as first_place,
         place - 1 as last_place
-    from balances
+    from (
+        select * from balances
+        union all
+        select * from kept
+    ) as turns
 
 ),
 
@@ -198,8 +242,10 @@ held as (
     select
         spans.issue_id,
         spans.role,
+        spans.field_id,
         places.place,
         null as activity_id,
+        null::boolean as is_of_replaced_field,
         null::timestamptz as changed_at,
         spans.value,
         spans.ordinal
@@ -212,8 +258,10 @@ held as (
     select
         issue_id,
         role,
+        field_id,
         0 as place,
         null as activity_id,
+        null as is_of_replaced_field,
         null as changed_at,
         null as value,
         null as ordinal
@@ -224,8 +272,10 @@ held as (
     select
         issue_id,
         role,
+        field_id,
         place,
         activity_id,
+        is_of_replaced_field,
         changed_at,
         null as value,
         null as ordinal
@@ -238,12 +288,14 @@ sets as (
     select
         issue_id,
         role,
+        field_id,
         place,
         min(activity_id) as activity_id,
+        bool_or(is_of_replaced_field) as is_of_replaced_field,
         min(changed_at) as changed_at,
         {{ joined_values('value', 'ordinal') }} as value
     from held
-    group by issue_id, role, place
+    group by issue_id, role, field_id, place
 
 ),
 
@@ -254,7 +306,8 @@ befores as (
         issue_id,
         role,
         changed_at,
-        lag(value) over (partition by issue_id, role order by place) as from_value,
+        is_of_replaced_field,
+        lag(value) over (partition by issue_id, role, field_id order by place) as from_value,
         value as to_value
     from sets
 
@@ -267,6 +320,7 @@ final as (
         issue_id,
         role,
         changed_at,
+        is_of_replaced_field,
         from_value,
         to_value
     from befores
