@@ -26,14 +26,14 @@
 
 
 {#- The story points that a text spells, with a decimal point or comma and blanks around it, else
-    null: negative ones, and `1,000`, which may be one or a thousand. Six digits before the point
-    keep a sum over ten thousand issues inside numeric(12, 2). -#}
+    null. `1,000` may be one or a thousand, and is null, too. Six digits before the point keep
+    a sum over ten thousand issues inside numeric(12, 2). -#}
 {% macro points_of(expression) -%}
     {%- set spelled = "btrim(" ~ expression ~ ", E' \\t\\n\\r\\u00a0\\u2007\\u2009\\u202f')" -%}
     case
         when
-            {{ spelled }} ~ '^[0-9]{1,6}([.,][0-9]{1,20})?$'
-            and {{ spelled }} !~ '^[1-9][0-9]{0,2},[0-9]{3}$'
+            {{ spelled }} ~ '^-?[0-9]{1,6}([.,][0-9]{1,20})?$'
+            and {{ spelled }} !~ '^-?[1-9][0-9]{0,2},[0-9]{3}$'
             then replace({{ spelled }}, ',', '.')::numeric
     end
 {%- endmacro %}

@@ -18,7 +18,7 @@ Lead time
 - `lead_time_minutes_per_day` replaces the instance's own `minutesADay` as well ("when set,
   replaces 480 and 1440 alike"), never the 86,400 seconds of a span from history.
 - A team, type or assignee with several values reads as their names in order, joined by ", ".
-- Story points are a number, or the name of a value that spells one: not negative, below a million,
+- Story points are a number, or the name of a value that spells one: below a million,
   blanks around it left out. `1,000` may be one or a thousand, and is none.
 
 Fields

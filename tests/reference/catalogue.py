@@ -20,8 +20,8 @@ ALWAYS = (-FOREVER, FOREVER)
 ROLES = ("team", "type", "lead_time", "story_points", "assignee", "state")
 
 _CUSTOM_FIELD_MEMBER = re.compile(r"^__CUSTOM_FIELD__(.+)_\d+$")
-_POINTS = re.compile(r"[0-9]{1,6}([.,][0-9]{1,20})?")
-_THOUSANDS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
+_POINTS = re.compile(r"-?[0-9]{1,6}([.,][0-9]{1,20})?")
+_THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2},[0-9]{3}")
 _BLANKS = " \t\n\r\u00a0\u2007\u2009\u202f"
 
 
@@ -297,7 +297,7 @@ class Catalogue:
     def number(self, value: object) -> Decimal | None:
         """The points that a field holds, or that the name of its value spells.
 
-        None for what is negative, a million or more, or perhaps a thousand (`1,000`).
+        None for a million or more, or perhaps a thousand (`1,000`).
         """
         text = format(Decimal(str(value)), "f") if is_number(value) else self.text(value)
         text = (text or "").strip(_BLANKS)

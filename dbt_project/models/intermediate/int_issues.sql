@@ -163,7 +163,7 @@ mismatches as (
             when 'type' then last_changes.to_value is distinct from snapshots.issue_type
             when 'story_points'
                 then
-                    {{ number_of('last_changes.to_value') }}
+                    {{ points_of('last_changes.to_value') }}
                     is distinct from snapshots.story_points
         end
 
