@@ -1,10 +1,13 @@
 """A seed that a spreadsheet has saved in its own way is named before anything is read."""
 
+import ast
+import csv
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import FROZEN, REPOSITORY, Project
 from test_run import value
 
@@ -22,6 +25,20 @@ WRONG = {
     "a blank": (b"team\nMobile \n", 'line 2: "Mobile " begins or ends with a blank'),
     "an open quote": (b'team\n"Mobile\n', "line 2: no CSV"),
 }
+
+
+def shipped(macro: str) -> list[str]:
+    """The names that a macro of shipped_names.sql returns."""
+    text = (REPOSITORY / "dbt_project" / "macros" / "shipped_names.sql").read_text("utf-8")
+    return ast.literal_eval(text.split(f"macro {macro}()")[1].split("return(")[1].split(")")[0])
+
+
+def test_what_ships_is_known_as_shipped() -> None:
+    """Whoever adds a state or a story type for everybody adds it to the macro, too."""
+    with (REPOSITORY / "dbt_project/seeds/state_categories.csv").open(encoding="utf-8") as file:
+        assert [row["state"] for row in csv.DictReader(file)] == shipped("shipped_states")
+    project = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text("utf-8"))
+    assert project["vars"]["story_types"] == shipped("shipped_story_types")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ def ms(text: str) -> int:
     return int(datetime.fromisoformat(f"{text}+00:00").timestamp() * 1000)
 
 
-STATES = ("Open", "In Progress", "Review", "Done", "Duplicate")
+STATES = ("Parked", "Open", "In Progress", "Review", "Done", "Duplicate")
 ESTIMATES = ("1", "0.5", "0,5", "1/2", "8 SP", "L")
 NO_ESTIMATES = ("1/2", "2, 3", "8 SP", "L")
 
@@ -78,6 +78,8 @@ def seeds(tmp_path: Path) -> Path:
     categories = (seeds / "state_categories.csv").read_text(encoding="utf-8")
     assert "\nDuplicate,cancelled\n" in categories
     misspelt = categories.replace("\nDuplicate,cancelled\n", "\nDuplicat,cancelled\n")
+    # a state that no issue is in, in another case
+    misspelt += "PARKED,waiting\n"
     (seeds / "state_categories.csv").write_text(misspelt, encoding="utf-8")
     (seeds / "excluded_teams.csv").write_text("team\nMobil\nRED\n", encoding="utf-8")
     return seeds
@@ -89,7 +91,8 @@ def test_what_is_misspelt_or_odd_is_named_with_its_number(
     project = Project(seeds.parent.parent)
     with start(company()) as youtrack:
         environment = {**server.environment(database), **source_environment(youtrack)}
-        completed = project.run("run", environment=environment)
+        variables = "{story_types: [STORY, Stroy, Feature]}"
+        completed = project.run("run", "--vars", variables, environment=environment)
     assert completed.returncode == 0, completed.stderr[-3000:]
     said = completed.stderr
     # the seed
@@ -97,8 +100,13 @@ def test_what_is_misspelt_or_odd_is_named_with_its_number(
         'state_categories.csv does not name the state "Duplicate" (issues: 1), which counts as done'
         in said
     )
+    assert (
+        'warn_seed_states_unknown (1 row): state_categories.csv names the state "Duplicat"' in said
+    )
     assert 'excluded_teams.csv names the team "Mobil"' in said
     assert "RED" not in said
+    # the var: no issue is a story but the project knows the type, and Feature ships
+    assert 'warn_story_types_unknown (1 row): The var story_types names "Stroy"' in said
     # numbers in words
     points = execute(
         server, database, "select summary, story_points::text from marts.fct_issues order by 1"

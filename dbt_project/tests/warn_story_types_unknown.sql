@@ -1,0 +1,44 @@
+{{ config(severity='warn') }}
+
+{%- set named = var('story_types', []) or [] -%}
+{%- set named = [named] if named is string else named %}
+
+-- A misspelt type is nobody's story. Types of the past count too, since sprints go by them; the
+-- names that ship with the project are for every tracker.
+with
+
+types as (
+
+    select issue_type from {{ ref('int_issues') }}
+
+    union
+
+    select issue_type from {{ ref('int_sprint_issues') }}
+
+    union
+
+    select field_values.value_name as issue_type
+    from {{ ref('stg_youtrack__field_values') }} as field_values
+    inner join {{ ref('stg_youtrack__field_roles') }} as field_roles
+        on
+            field_values.project_id = field_roles.project_id
+            and field_values.field_id = field_roles.field_id
+            and field_roles.role = 'type'
+
+    union
+
+    select issue_type
+    from {{ unnested(shipped_story_types()) }} as shipped (issue_type)
+
+)
+
+select
+    'The var story_types names "' || story_types.issue_type
+    || '", which no project and no issue has as its type' as message
+from {{ unnested(named) }} as story_types (issue_type)
+where
+    not exists (
+        select 1
+        from types
+        where {{ fold_case('types.issue_type') }} = {{ fold_case('story_types.issue_type') }}
+    )
