@@ -1,8 +1,11 @@
 """The command line: `python -m extract <command>`; `--help` lists the commands."""
 
 import argparse
+import codecs
+import locale
 import os
 import sys
+from pathlib import Path
 
 if not (3, 10) <= sys.version_info < (3, 14):
     sys.exit(f"Python 3.10 to 3.13 is needed; this is {sys.version.split()[0]}")
@@ -15,7 +18,7 @@ sys.warnoptions.append("ignore:resource_tracker:UserWarning")
 from rich.console import Console  # noqa: E402
 
 from extract import __version__  # noqa: E402
-from extract.errors import RunError, disk_faults_named  # noqa: E402
+from extract.errors import ConfigurationError, RunError, disk_faults_named  # noqa: E402
 
 EXIT_CODES = """exit codes:
   0  fine                          4  the database
@@ -29,6 +32,11 @@ Settings are read from the environment and from .env; see .env.example."""
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
+    if codecs.lookup(locale.getpreferredencoding(False)).name != "utf-8":
+        # dbt writes its own messages in the locale's encoding
+        sys.stderr.write("error: the locale is not one of UTF-8: set LC_ALL=C.UTF-8\n")
+        return ConfigurationError.exit_code
+    _have_a_home()
     # what a terminal or a pipe cannot show must not decide how a run ends
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")
@@ -41,6 +49,14 @@ def main(arguments: list[str] | None = None) -> int:
     except RunError as error:
         Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
         return error.exit_code
+
+
+def _have_a_home() -> None:
+    """dbt looks into the home of its user, and one whom the system does not know has none."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/nonexistent"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -58,6 +58,8 @@ class Database:
             "dbname": self.name,
             "password": self.password or None,
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            # whatever PGCLIENTENCODING or the role would have
+            "client_encoding": "UTF8",
         }
 
     def url(self) -> str:

@@ -161,6 +161,7 @@ def _files_in(folder: Path) -> list[Path]:
 def _database() -> Findings:
     database = find_database(is_demo=nothing_is_configured())
     if database is None:
+        embedded.refuse_nameless_user()
         data = PROJECT_ROOT / ".local" / "postgres"
         if embedded.running_socket(data):
             state = "running; the first run makes the database"

@@ -52,6 +52,7 @@ def start(data: Path) -> Path:
     Creates the cluster at first use. Raises DatabaseError when the data belong to another major
     version or lie where no shell finds them (nothing is written then), or no server starts.
     """
+    refuse_nameless_user()
     _refuse_shell_signs(data, binaries())
     data.parent.mkdir(parents=True, exist_ok=True)
     with _exclusively(data):
@@ -62,6 +63,18 @@ def start(data: Path) -> Path:
         if not (data / "PG_VERSION").exists():
             _create_cluster(data)
         return _start_server(data)
+
+
+def refuse_nameless_user() -> None:
+    """Raise DatabaseError for a user whom the system knows by number only: so does PostgreSQL."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise DatabaseError(
+            f"the embedded PostgreSQL does not start for the user {os.geteuid()}, whom the system "
+            "does not know by name (no line in /etc/passwd): run as one it knows, or name a server "
+            "of your own in PGHOST"
+        ) from None
 
 
 def stop(data: Path) -> bool:

@@ -38,6 +38,8 @@ _connect = psycopg2.connect
 def fit_sessions() -> None:
     """From now on each session that this process opens, dlt's and dbt's too, has no time-outs.
 
+    It speaks UTF-8.
+
     Neither of the two lets us set anything on a new connection, and libpq's `options`, in which
     dlt sends its search path, are refused by poolers (PgBouncer before 1.20).
     """
@@ -65,6 +67,8 @@ def _fit_session(*arguments: Any, **parameters: Any) -> Connection:
     path = _SEARCH_PATH.fullmatch(parameters.get("options") or "")
     if path:
         del parameters["options"]
+    # texts of any language, whatever PGCLIENTENCODING or the role would have
+    parameters["client_encoding"] = "UTF8"
     connection = _connect(*arguments, connection_factory=_FitConnection, **parameters)
     connection.search_path = path[1] if path else ""
     connection.fit()
@@ -110,6 +114,18 @@ def faults_of(database: Database, connection: Connection) -> Iterator[DatabaseEr
         yield DatabaseError(
             f'the sessions of the role "{database.user}" are read-only. Ask an administrator for: '
             f'alter role "{user}" in database "{name}" set default_transaction_read_only = off'
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select string_agg(quote_ident(pubname), ', ' order by pubname) from pg_publication "
+            "where puballtables and (pubupdate or pubdelete)"
+        )
+        publications = cursor.fetchone()[0]
+    if publications:
+        yield DatabaseError(
+            f"the publication {publications} is for all tables, and PostgreSQL then refuses to "
+            "change rows of tables without a key, which a run has. Give the runs a database of "
+            "their own (PGDATABASE), or make the publication for the tables that are meant"
         )
     # PostgreSQL holds superusers to neither limit
     for statement, limit in (

@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 from conftest import AWKWARD_NAME
 
+from extract import __main__ as main_module
 from extract import embedded
 from extract.__main__ import main
 from extract.errors import DatabaseError
@@ -119,3 +120,22 @@ def test_a_folder_that_another_user_has_made_is_named_without_a_traceback(
     assert main(["stop"]) == 1
     said = " ".join(capsys.readouterr().err.split())
     assert "(Permission denied: /somewhere/postgres.lock): give it to the user of the run" in said
+
+
+def test_a_user_without_a_home_gets_one_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/somewhere")
+    main_module._have_a_home()
+    assert os.environ["HOME"] == "/somewhere"
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", Mock(side_effect=KeyError))
+    main_module._have_a_home()
+    assert str(Path.home()) == "/nonexistent"
+
+
+def test_a_user_without_a_name_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 123_456)
+    with pytest.raises(DatabaseError, match=r"the user 123456, .* name a server .* in PGHOST"):
+        embedded.start(tmp_path / "data")
+    assert list(tmp_path.iterdir()) == []

@@ -686,6 +686,16 @@ def test_variables_without_a_server_are_named_as_ignored(project: Project) -> No
     assert "PGDATABASE is ignored" in completed.stderr
 
 
+def test_a_locale_without_utf8_is_told_and_the_plain_one_is_fine(project: Project) -> None:
+    strict = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    cold = Project(project.root)
+    refused = cold.run("status", environment=strict)
+    assert refused.returncode == 78
+    assert refused.stderr == "error: the locale is not one of UTF-8: set LC_ALL=C.UTF-8\n"
+    plain = cold.run("status", environment={"LC_ALL": "C", "PYTHONUTF8": ""})
+    assert "locale" not in plain.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_nothing_of_the_run_is_world_readable(project: Project) -> None:
     assert (project.root / ".local" / "postgres").stat().st_mode & 0o077 == 0

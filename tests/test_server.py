@@ -151,6 +151,23 @@ def test_a_database_that_cannot_hold_every_text_is_refused(
     assert told in doctor.stdout
 
 
+def test_a_publication_for_all_tables_is_named_before_anything_is_written(
+    server: PostgresServer, database: str, project: Project, youtrack: Server
+) -> None:
+    execute(server, database, "create publication inserts for all tables with (publish = 'insert')")
+    environment = {**server.environment(database), **source_environment(youtrack)}
+    # whose inserts need no key
+    assert project.run("doctor", environment=environment).returncode == 0
+    execute(server, database, 'create publication "Everything" for all tables')
+    completed = project.run("run", environment=environment)
+    doctor = project.run("doctor", environment=environment)
+    assert completed.returncode == doctor.returncode == 4
+    told = 'the publication "Everything" is for all tables'
+    assert told in completed.stderr
+    assert told in doctor.stdout
+    assert nothing_is_written(server, database)
+
+
 @pytest.fixture
 def role(server: PostgresServer, database: str) -> Iterator[Callable[[str], dict[str, str]]]:
     """Makes a role that may do in the database what a run needs, set up as one says."""
@@ -194,6 +211,7 @@ def test_time_outs_and_habits_of_a_role_do_not_end_a_run(
         "lock_timeout": "1ms",
         "search_path": "nowhere",
         "TimeZone": "Asia/Tokyo",
+        "client_encoding": "LATIN1",
         "DateStyle": "SQL, DMY",
         "IntervalStyle": "iso_8601",
         "bytea_output": "escape",
@@ -206,7 +224,7 @@ def test_time_outs_and_habits_of_a_role_do_not_end_a_run(
         execute(
             PostgresServer(server.host, user=environment["PGUSER"]), database, "select pg_sleep(1)"
         )
-    environment |= source_environment(youtrack)
+    environment |= {**source_environment(youtrack), "PGCLIENTENCODING": "SQL_ASCII"}
     completed = project.run("run", "--vars", FROZEN, environment=environment)
     assert completed.returncode == 0, completed.stderr[-3000:]
     for mart in ("fct_issues", "fct_sprint_issues", "agg_lead_time_percentiles"):
