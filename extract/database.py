@@ -228,6 +228,10 @@ def _explained(error: psycopg2.Error) -> DatabaseError:
             "a connection pooler stands before PostgreSQL and refuses it: leave PGOPTIONS out, or "
             "point PGHOST and PGPORT at PostgreSQL itself"
         )
+    elif "parameter" in lowered:
+        advice = "look at PGOPTIONS, PGTZ and PGDATESTYLE"
+    elif "ssl" in lowered or "certificate" in lowered:
+        advice = "look at PGSSLMODE and PGSSLROOTCERT, and whether the server speaks TLS"
     elif NO_SPACE in message:
         advice = "the disk of the database is full: make room"
     elif "does not exist" in lowered:

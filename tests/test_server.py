@@ -43,13 +43,12 @@ def nothing_is_written(server: PostgresServer, database: str) -> bool:
 
 
 @contextmanager
-def pooled(server: PostgresServer, *settings: str) -> Iterator[PostgresServer]:
+def pooled(server: PostgresServer, *settings: str, port: str = "6432") -> Iterator[PostgresServer]:
     """PgBouncer on a socket before the server, with lines of `pgbouncer.ini`."""
     folder = Path(tempfile.mkdtemp(prefix="pooler-"))
     # PgBouncer refuses to be root; the server's own user may enter its folder
     owner = Path(server.host, f".s.PGSQL.{server.port}").stat()
     os.chown(folder, owner.st_uid, owner.st_gid)
-    port = "6432"
     (folder / "pgbouncer.ini").write_text(
         f"[databases]\n* = host={server.host} port={server.port} user={server.user}\n"
         f"[pgbouncer]\nlisten_addr =\nlisten_port = {port}\nunix_socket_dir = {folder}\n"
@@ -330,3 +329,39 @@ def test_the_owner_is_asked_where_the_run_may_not_let_the_reader_connect(
         assert execute(as_reader, name, "select count(*) from marts.fct_issues") == [(400,)]
         for role_name in (reader, runner):
             execute(server, name, f"drop owned by {role_name} cascade", f"drop role {role_name}")
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize(
+    ("variables", "said", "advice"),
+    [
+        ({"PGSSLMODE": "require"}, "server does not support SSL", "look at PGSSLMODE"),
+        ({"PGTZ": "Mars/North"}, 'invalid value for parameter "TimeZone"', "and PGDATESTYLE"),
+        ({"PGOPTIONS": "-c nonsense=1"}, 'configuration parameter "nonsense"', "look at PGOPTIONS"),
+    ],
+)
+def test_a_variable_of_libpq_that_keeps_a_run_out_is_named(
+    server: PostgresServer,
+    project: Project,
+    database: str,
+    youtrack: Server,
+    variables: dict[str, str],
+    said: str,
+    advice: str,
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {**server.environment(database), **source_environment(youtrack), **variables}
+    # TLS is asked for over TCP only, where the server does not listen but PgBouncer does
+    with pooled(server, "pool_mode = session", "listen_addr = 127.0.0.1", port=port):
+        if "PGSSLMODE" in variables:
+            environment |= {"PGHOST": "127.0.0.1", "PGPORT": port}
+        for completed in (project.run(each, environment=environment) for each in ("run", "doctor")):
+            assert completed.returncode == 4
+            (line,) = (
+                line
+                for line in (completed.stderr + completed.stdout).splitlines()
+                if line.startswith(("error: PostgreSQL", "✗ PostgreSQL"))
+            )
+            assert said in line and advice in line and "PGHOST and PGPORT" not in line
