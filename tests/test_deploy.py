@@ -162,7 +162,7 @@ def _run_as_in_the_image(
     return _run(
         *prefix, python, *ONE_COMMAND.split()[1:],
         cwd=app, timeout=300,
-        env=clean_environment({**of_the_image, **environment, "TMPDIR": str(temporary)}),
+        env=clean_environment({**environment, **of_the_image, "TMPDIR": str(temporary)}),
     )  # fmt: skip
 
 
