@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
-from extract.database import Database
+from extract.database import SCHEMAS, Database
 from extract.errors import DatabaseError
 
 # Lock and record of a run, the loader's and dbt's threads; seen at most in pg_stat_activity: 7
@@ -31,6 +32,16 @@ _SET = (
     "union all select set_config('search_path', %(path)s, false) where %(path)s <> ''"
 )
 _SEARCH_PATH = re.compile(r"\s*-c\s*search_path=(\S+)\s*")
+
+# Less does not show in a metric; a clock that takes local time for UTC is an hour off or more.
+CLOCKS_APART = timedelta(minutes=30)
+
+# A table without a key refuses updates and deletes as soon as they are published.
+_PUBLISHED = (
+    "select pubname from pg_publication where (pubupdate or pubdelete) and (puballtables or exists "
+    "(select from pg_publication_namespace inner join pg_namespace on pg_namespace.oid = pnnspid "
+    "where pnpubid = pg_publication.oid and nspname = any(%s))) order by pubname"
+)
 
 _connect = psycopg2.connect
 
@@ -93,11 +104,14 @@ def faults_of(database: Database, connection: Connection) -> Iterator[DatabaseEr
     with connection.cursor() as cursor:
         cursor.execute(
             "select pg_encoding_to_char(encoding), current_setting('transaction_read_only') = 'on',"
-            " pg_is_in_recovery(), rolconnlimit, datconnlimit, rolsuper "
+            " pg_is_in_recovery(), rolconnlimit, datconnlimit, rolsuper, clock_timestamp() "
             "from pg_database inner join pg_roles on rolname = current_user "
             "where datname = current_database()"
         )
-        encoding, is_read_only, is_standby, of_role, of_database, is_superuser = cursor.fetchone()
+        row = cursor.fetchone()
+        cursor.execute(_PUBLISHED, (list(SCHEMAS),))
+        publications = [name for (name,) in cursor.fetchall()]
+    encoding, is_read_only, is_standby, of_role, of_database, is_superuser, its_clock = row
     name, user = database.name.replace('"', '""'), database.user.replace('"', '""')
     if encoding != "UTF8":
         yield DatabaseError(
@@ -115,17 +129,18 @@ def faults_of(database: Database, connection: Connection) -> Iterator[DatabaseEr
             f'the sessions of the role "{database.user}" are read-only. Ask an administrator for: '
             f'alter role "{user}" in database "{name}" set default_transaction_read_only = off'
         )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select string_agg(quote_ident(pubname), ', ' order by pubname) from pg_publication "
-            "where puballtables and (pubupdate or pubdelete)"
-        )
-        publications = cursor.fetchone()[0]
     if publications:
         yield DatabaseError(
-            f"the publication {publications} is for all tables, and PostgreSQL then refuses to "
-            "change rows of tables without a key, which a run has. Give the runs a database of "
-            "their own (PGDATABASE), or make the publication for the tables that are meant"
+            f"the publication {', '.join(publications)} takes in the tables of a run, and "
+            "PostgreSQL then refuses to change rows of those without a key. Give the runs a "
+            "database of their own (PGDATABASE), or make the publication for the tables that are "
+            "meant"
+        )
+    our_clock = datetime.now(timezone.utc)
+    if abs(its_clock - our_clock) > CLOCKS_APART:
+        yield DatabaseError(
+            f"the clock of PostgreSQL says {_minute(its_clock)} and the clock of this machine "
+            f"{_minute(our_clock)}: set the wrong one right, or ages and the status are wrong"
         )
     # PostgreSQL holds superusers to neither limit
     for statement, limit in (
@@ -137,6 +152,10 @@ def faults_of(database: Database, connection: Connection) -> Iterator[DatabaseEr
                 f"a run needs {SESSIONS_OF_A_RUN} sessions, and {limit} are allowed. Ask an "
                 f"administrator for: {statement}"
             )
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
 
 
 def _shares_sessions(database: Database, connection: Connection) -> bool:

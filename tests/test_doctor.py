@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import REPOSITORY, PostgresServer, Project, source_environment
@@ -16,6 +17,7 @@ from warehouse import Warehouse
 
 from demo.server import Server
 from extract import build, database, doctor, embedded
+from extract import server as fitness
 from extract.record import RunRecord
 
 GIB = 1024**3
@@ -99,6 +101,34 @@ def test_the_settings_of_the_page_are_looked_at(patient: Doctor, given: dict[str
     assert code == 78
     assert "LOCALE is one of en, ru, not 'de'" in said
     assert "REPORT_DETAILS is true or false, not 'perhaps'" in said
+
+
+@pytest.mark.parametrize(
+    ("apart", "is_told"),
+    [
+        (timedelta(minutes=29), False),
+        (timedelta(minutes=-29), False),
+        (timedelta(hours=1), True),
+        (timedelta(days=-400), True),
+    ],
+)
+def test_clocks_that_are_apart_are_told(
+    patient: Doctor,
+    given: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    apart: timedelta,
+    is_told: bool,
+) -> None:
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + apart
+
+    monkeypatch.setattr(fitness, "datetime", Wrong)
+    code, said = patient.says(given)
+    assert code == (4 if is_told else 0)
+    ours = f"the clock of this machine {datetime.now(timezone.utc) + apart:%Y-%m-%d}"
+    assert (ours in said) is is_told
 
 
 def test_what_lacks_nothing_is_well(patient: Doctor, given: dict[str, str]) -> None:

@@ -161,7 +161,7 @@ def test_a_publication_for_all_tables_is_named_before_anything_is_written(
     completed = project.run("run", environment=environment)
     doctor = project.run("doctor", environment=environment)
     assert completed.returncode == doctor.returncode == 4
-    told = 'the publication "Everything" is for all tables'
+    told = "the publication Everything takes in the tables of a run"
     assert told in completed.stderr
     assert told in doctor.stdout
     assert nothing_is_written(server, database)
