@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -70,6 +70,21 @@ def parse_vars(text: str | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError("VARS is a mapping, e.g. VARS='{timezone: Europe/Moscow}'")
     return value
+
+
+def moment_of(given: dict[str, Any], otherwise: datetime) -> datetime:
+    """The one "now" of a build: the var `as_of`, else `otherwise`.
+
+    Raises UsageError for one that is no moment.
+    """
+    text = given.get("as_of")
+    if text is None:
+        return otherwise
+    try:
+        moment = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        raise UsageError(f"the var as_of is not a moment: {text}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 # The vars that analysts set, and what they hold; `dbt_project.yml` explains each.

@@ -18,7 +18,7 @@ import psycopg2
 
 from extract import error_reports, publish, summary
 from extract.alarm import Alarm
-from extract.build import BuildError, BuildReport, Dbt, check_vars, definition
+from extract.build import BuildError, BuildReport, Dbt, check_vars, definition, moment_of
 from extract.console import RunConsole
 from extract.database import (
     NO_SPACE,
@@ -34,7 +34,6 @@ from extract.errors import (
     DiskError,
     LockedError,
     RunError,
-    UsageError,
 )
 from extract.memory import rare_collections
 from extract.ownership import claim, refuse_strangers_tables
@@ -93,7 +92,7 @@ def execute(options: RunOptions) -> int:
     Raises UsageError, before anything is touched, for a var `as_of` that is no moment.
     """
     started_at = datetime.now(timezone.utc)
-    as_of = _as_of(options, started_at)
+    as_of = moment_of(options.dbt_vars, started_at)
     started = time.monotonic()
     console = RunConsole(Redactor())
     alarm = None
@@ -365,18 +364,6 @@ def _tell_summary(session: Session) -> None:
             summary.show(session.connection, session.console.out, session.database)
         except psycopg2.Error as error:
             session.console.warn(f"the summary could not be read: {error}")
-
-
-def _as_of(options: RunOptions, started_at: datetime) -> datetime:
-    """The run's one "now": its start, unless the var `as_of` freezes it."""
-    given = options.dbt_vars.get("as_of")
-    if given is None:
-        return started_at
-    try:
-        moment = datetime.fromisoformat(str(given).replace("Z", "+00:00"))
-    except ValueError:
-        raise UsageError(f"the var as_of is not a moment: {given}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _exists(session: Session, relation: str) -> bool:

@@ -17,10 +17,10 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2's own name)
 
 from extract import publish
-from extract.build import BuildError, BuildReport, Dbt, check_vars
+from extract.build import BuildError, BuildReport, Dbt, check_vars, moment_of
 from extract.console import RunConsole
 from extract.database import Database, open_database, refuse_without_rights
-from extract.errors import ConfigurationError
+from extract.errors import ConfigurationError, DatabaseError
 from extract.memory import rare_collections
 from extract.redaction import Redactor
 from extract.seeds import check_seeds
@@ -30,6 +30,8 @@ from extract.settings import SECRETS, load_environment, nothing_is_configured
 # the longest suffix is _intermediate, and a name ends at 63 bytes
 LONGEST_PREFIX = 40
 COLUMNS_SHOWN = 8
+# the comment by which a try knows a schema of its own
+MADE_HERE = "made by make try, which replaces it"
 LAYERS = ("seeds", "staging", "intermediate", "marts")
 
 
@@ -92,7 +94,8 @@ def own_prefix() -> str:
         name = getpass.getuser()
     except (KeyError, OSError):  # a user whom the system does not know by name
         name = str(os.getuid())
-    return "try_" + re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:LONGEST_PREFIX]
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:LONGEST_PREFIX]
+    return f"try_{plain or os.getuid()}"
 
 
 def _published_as_of(cursor: Cursor) -> datetime:
@@ -115,11 +118,10 @@ def _build(
     as_of: datetime,
     console: RunConsole,
 ) -> tuple[BuildReport, str | None]:
-    moment = given_vars.get("as_of") or as_of
     dbt = Dbt(
         database,
         given_vars,
-        as_of=moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment)),
+        as_of=moment_of(given_vars, as_of),
         on_progress=console.progress,
         own_schema=own_prefix(),
     )
@@ -127,6 +129,12 @@ def _build(
     # a model that fails now must not show what it was last time
     with connection.cursor() as cursor:
         _drop(cursor, own_prefix())
+        for schema in _own_schemas(own_prefix()):
+            cursor.execute(
+                sql.SQL("create schema {0}; comment on schema {0} is {1}").format(
+                    sql.Identifier(schema), sql.Literal(MADE_HERE)
+                )
+            )
     try:
         return dbt.build(connection), None
     except BuildError as failure:
@@ -203,8 +211,10 @@ def differences(cursor: Cursor, published: str, tried: str) -> list[Difference]:
         if None not in rows:
             common = [each for each in after[name].columns if each in before[name].columns]
             key = after[name].key
-            compare = _by_key if key and set(key) <= set(common) else _by_all
-            difference = compare(cursor, old, new, key, common, difference)
+            if key and set(key) <= set(common):
+                difference = _by_key(cursor, old, new, key, common, difference)
+            elif common:
+                difference = _by_all(cursor, old, new, common, difference)
         if difference.size or None in rows:
             found.append(difference)
     return sorted(found, key=lambda each: (-each.size, each.mart))
@@ -278,7 +288,6 @@ def _by_all(
     cursor: Cursor,
     old: sql.Identifier,
     new: sql.Identifier,
-    key: list[str],
     columns: list[str],
     difference: Difference,
 ) -> Difference:
@@ -302,9 +311,23 @@ def _one(cursor: Cursor, query: str, *parts: sql.Composable, **named: sql.Compos
     return cursor.fetchone()[0]
 
 
+def _own_schemas(prefix: str) -> list[str]:
+    return [f"{prefix}_{layer}" for layer in LAYERS]
+
+
 def _drop(cursor: Cursor, prefix: str) -> None:
-    """Drop the schemas of this person's tries."""
-    for layer in LAYERS:
-        cursor.execute(
-            sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(f"{prefix}_{layer}"))
+    """Drop the schemas of one's tries; raises DatabaseError for one that no try has made."""
+    cursor.execute(
+        "select nspname, obj_description(oid, 'pg_namespace') from pg_namespace "
+        "where nspname = any(%s) order by nspname",
+        (_own_schemas(prefix),),
+    )
+    found = cursor.fetchall()
+    strangers = [name for name, comment in found if comment != MADE_HERE]
+    if strangers:
+        raise DatabaseError(
+            f"no try has made the schemas {', '.join(strangers)}, which one would replace: rename "
+            "or drop them; nothing was changed"
         )
+    for name, _ in found:
+        cursor.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))

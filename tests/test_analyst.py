@@ -10,6 +10,8 @@ from conftest import FROZEN, PostgresServer, Project
 from test_run import fingerprint, value
 
 from demo.server import Server
+from extract import trial
+from extract.errors import DatabaseError
 from extract.trial import Difference, differences
 
 MARTS = "dbt_project/models/marts"
@@ -138,6 +140,20 @@ def test_a_try_shows_what_would_change_and_changes_nothing(
     assert value(server, database, schemas) == 4
     assert project.run("try", "--drop", environment=environment).returncode == 0
     assert value(server, database, schemas) == 0
+
+
+def test_a_schema_that_no_try_has_made_is_named_and_stays(
+    server: PostgresServer, database: str
+) -> None:
+    connection = server.connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute("create schema try_anna_marts")
+        cursor.execute("create table try_anna_marts.sales as select 1 as amount")
+        with pytest.raises(DatabaseError, match="no try has made the schemas try_anna_marts"):
+            trial._drop(cursor, "try_anna")
+        cursor.execute("select amount from try_anna_marts.sales")
+        assert cursor.fetchall() == [(1,)]
+    connection.close()
 
 
 def _runs(server: PostgresServer, database: str) -> tuple[int, str]:
