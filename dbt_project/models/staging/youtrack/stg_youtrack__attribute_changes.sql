@@ -87,7 +87,7 @@ issues as (
         state,
         team,
         issue_type,
-        story_points
+        estimate
     from {{ ref('stg_youtrack__issue_snapshots') }}
 
 ),
@@ -353,7 +353,7 @@ tied_starts as (
                 when 'state' then coalesce(issues.state, '')
                 when 'team' then coalesce(issues.team, '')
                 when 'type' then coalesce(issues.issue_type, '')
-                when 'story_points' then coalesce(issues.story_points::text, '')
+                when 'story_points' then coalesce(issues.estimate, '')
                 when 'project' then issues.project_id
                 when 'resolution'
                     then case when issues.resolved_at is null then '' else 'resolved' end
