@@ -26,7 +26,7 @@ from bench.table import (
     measurements,
     targets,
 )
-from extract import embedded
+from pipeline import embedded
 
 # of a table that goes to a file
 WIDTH = 150

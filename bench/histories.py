@@ -22,8 +22,8 @@ from rich.table import Table
 from bench.__main__ import postgresql
 from demo.server import start
 from demo.tracker import Tracker
-from extract import embedded
-from extract.settings import PROJECT_ROOT
+from pipeline import embedded
+from pipeline.settings import PROJECT_ROOT
 
 SIZES = (5, 50, 500, 5_000)
 # milliseconds

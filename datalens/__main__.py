@@ -16,7 +16,7 @@ import yaml
 from datalens.manifest import read_marts, refuse_stale
 from datalens.workbook import build
 from extract.errors import ConfigurationError, RunError
-from extract.settings import PROJECT_ROOT, dbt_target, load_environment
+from pipeline.settings import PROJECT_ROOT, dbt_target, load_environment
 from report.settings import read_locale
 
 HERE = Path(__file__).resolve().parent

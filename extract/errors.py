@@ -22,8 +22,8 @@ class UsageError(RunError):
     exit_code = 2
 
 
-class YouTrackError(RunError):
-    """YouTrack cannot be read, or what it answered cannot be trusted."""
+class SourceError(RunError):
+    """A source cannot be read, or what it answered cannot be trusted."""
 
     exit_code = 3
 

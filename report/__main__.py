@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from extract.database import Database, open_database
+from pipeline.database import Database, open_database
 from extract.errors import RunError, disk_faults_named
-from extract.settings import PROJECT_ROOT, load_environment, nothing_is_configured
+from pipeline.settings import PROJECT_ROOT, load_environment, nothing_is_configured
 from report.browser import take_picture
 from report.data import ReportError
 from report.page import write_report

@@ -14,7 +14,7 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
-from extract.settings import PROJECT_ROOT
+from pipeline.settings import PROJECT_ROOT
 from report import data as marts
 from report.charts import PERCENTS, specifications
 from report.settings import TIME_LOCALES, read_texts

@@ -20,7 +20,7 @@ from warm import WarmProcess
 
 from demo.company import Company
 from demo.server import Server, start
-from extract import embedded
+from pipeline import embedded
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLES = REPOSITORY.parent / "shared" / "youtrack-samples"
@@ -98,7 +98,7 @@ class PostgresServer:
 GUARD = """
 import os, sys
 from pathlib import Path
-from extract import embedded
+from pipeline import embedded
 
 sys.stdin.read()
 for folder, _, files in os.walk(sys.argv[1]):

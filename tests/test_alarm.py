@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from extract.alarm import Alarm
-from extract.error_reports import scrubbed
-from extract.redaction import REPLACEMENT, Redactor, plain
+from pipeline.alarm import Alarm
+from pipeline.error_reports import scrubbed
+from pipeline.redaction import REPLACEMENT, Redactor, plain
 
 SECRET = "perm:c2VjcmV0"
 

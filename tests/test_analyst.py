@@ -10,9 +10,9 @@ from conftest import FROZEN, PostgresServer, Project
 from test_run import fingerprint, value
 
 from demo.server import Server
-from extract import trial
+from pipeline import trial
 from extract.errors import DatabaseError
-from extract.trial import Difference, differences
+from pipeline.trial import Difference, differences
 
 MARTS = "dbt_project/models/marts"
 

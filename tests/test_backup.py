@@ -12,7 +12,7 @@ import pytest
 from conftest import REPOSITORY, PostgresServer
 from psycopg2 import sql
 
-from extract import embedded
+from pipeline import embedded
 
 RESTORED = "leadtime_restored"
 

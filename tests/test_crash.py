@@ -23,7 +23,7 @@ from reference import KEYS, compare, read_marts
 
 from demo.company import Company
 from demo.server import Server, start
-from extract.record import LOCK_KEY
+from pipeline.record import LOCK_KEY
 from extract.youtrack.warehouse import Warehouse
 
 SHORT_KILLS = 3

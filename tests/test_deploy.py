@@ -17,7 +17,7 @@ from croniter import croniter
 from dotenv import dotenv_values
 
 from demo.server import Server
-from extract.settings import DATABASE_IS_GIVEN_BY, KNOWN_VARIABLES, Settings
+from pipeline.settings import DATABASE_IS_GIVEN_BY, KNOWN_VARIABLES, Settings
 
 DEPLOY = REPOSITORY / "deploy"
 DOCKERFILE = DEPLOY / "Dockerfile"

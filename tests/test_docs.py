@@ -54,8 +54,8 @@ def test_the_lineage_site_names_no_folder_of_this_machine(
 ) -> None:
     _, environment = published
     code = (
-        "from datetime import datetime, timezone; from extract.build import Dbt; "
-        "from extract.status import _database; "
+        "from datetime import datetime, timezone; from pipeline.build import Dbt; "
+        "from pipeline.status import _database; "
         "print(Dbt(_database(), {}, as_of=datetime.now(timezone.utc), "
         "on_progress=lambda *_: None).write_docs())"
     )

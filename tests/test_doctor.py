@@ -16,9 +16,9 @@ from extracting import simulated
 from warehouse import Warehouse
 
 from demo.server import Server
-from extract import build, database, doctor, embedded
-from extract import server as fitness
-from extract.record import RunRecord
+from pipeline import build, database, doctor, embedded
+from pipeline import server as fitness
+from pipeline.record import RunRecord
 
 GIB = 1024**3
 

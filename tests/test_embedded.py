@@ -12,9 +12,9 @@ import psycopg2
 import pytest
 from conftest import AWKWARD_NAME
 
-from extract import __main__ as main_module
-from extract import embedded
-from extract.__main__ import main
+from pipeline import __main__ as main_module
+from pipeline import embedded
+from pipeline.__main__ import main
 from extract.errors import DatabaseError
 
 

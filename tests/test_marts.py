@@ -10,7 +10,7 @@ from histories import draw, write_raw
 from reference import KEYS, Definitions, compare, compute, read_marts, read_raw, read_seeds
 from warehouse import Warehouse
 
-from extract import embedded
+from pipeline import embedded
 
 SEEDS_SHOWN = 3
 SEEDS_LONG = 60

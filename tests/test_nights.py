@@ -23,7 +23,7 @@ from test_run import LAST_RUN, value
 
 from demo.company import Company
 from demo.server import Server, start
-from extract import embedded
+from pipeline import embedded
 
 AS_OF = "{as_of: 2026-06-27T12:00:00+00:00}"
 DISK = "1g"

@@ -13,7 +13,7 @@ import pytest
 from conftest import PostgresServer, Project, source_environment
 
 from demo.server import Server
-from extract.database import OLDEST_VERSION
+from pipeline.database import OLDEST_VERSION
 
 BINARIES = next(iter(glob.glob(f"/usr/lib/postgresql/{OLDEST_VERSION}/bin")), None)
 

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from conftest import PostgresServer, fresh_database
 
-from extract import publish
+from pipeline import publish
 from extract.errors import DatabaseError
 
 RUN_ID = "20260617t120000_00000{}"

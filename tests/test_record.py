@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from conftest import PostgresServer
 
-from extract.record import KEPT_DAYS, RunRecord
+from pipeline.record import KEPT_DAYS, RunRecord
 
 NOW = datetime.now(timezone.utc)
 

@@ -16,8 +16,8 @@ from conftest import FROZEN, PostgresServer, Project, clean_environment, source_
 
 from demo.company import Company
 from demo.server import Server, start
-from extract import publish
-from extract.record import LOCK_KEY
+from pipeline import publish
+from pipeline.record import LOCK_KEY
 
 MARTS = (
     "fct_issues",

@@ -12,7 +12,7 @@ from conftest import FROZEN, REPOSITORY, Project
 from test_run import value
 
 from extract.errors import ConfigurationError
-from extract.seeds import check_seeds
+from pipeline.seeds import check_seeds
 
 FILE = "dbt_project/seeds/excluded_teams.csv"
 WRONG = {

@@ -16,7 +16,8 @@ from test_run import value
 
 from demo.company import Company
 from demo.server import Server, start
-from extract import __version__, embedded
+from extract import __version__
+from pipeline import embedded
 
 EARLIER = sorted((Path(__file__).parent / "earlier_versions").glob("*.sql.gz"))
 # the company and the address that their README names

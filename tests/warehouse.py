@@ -13,8 +13,8 @@ from histories import write_raw, write_seeds
 from reference import KEYS, Definitions, compare, compute, read_marts, read_raw, read_seeds
 
 from demo.server import Server
-from extract.build import AS_OF
-from extract.record import _TABLE as RUNS_TABLE
+from pipeline.build import AS_OF
+from pipeline.record import _TABLE as RUNS_TABLE
 
 
 class Warehouse:

@@ -60,7 +60,7 @@ def _serve() -> None:
     import dbt.cli.main  # noqa: F401
 
     import report.__main__  # noqa: F401
-    from extract.__main__ import main
+    from pipeline.__main__ import main
 
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,35 +1,11 @@
 """Where a YouTrack stands: the address as the operator wrote it, and as it is used."""
 
-from urllib.parse import urlsplit
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+from extract import address
 
 
 def normalise_url(url: str) -> str:
-    """The base address of a YouTrack, without `/api` and without a trailing slash.
-
-    Raises ValueError with a sentence for the operator; the sentence never repeats the address,
-    which may hold a password.
-    """
-    parts = urlsplit(url.strip())
-    if parts.scheme not in _DEFAULT_PORTS:
-        raise ValueError("an address starts with https:// (or http://)")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError("the port of the address is no number") from None
-    if not host:
-        raise ValueError("the address names no host")
-    if parts.username or parts.password:
-        raise ValueError("the address must not hold a user name or a password")
-    if parts.query or parts.fragment:
-        raise ValueError("the address ends before any ? or #")
-    path = parts.path.rstrip("/")
-    path = path.removesuffix("/api").rstrip("/")
-    host = f"[{host}]" if ":" in host else host
-    port_text = f":{port}" if port and port != _DEFAULT_PORTS[parts.scheme] else ""
-    return f"{parts.scheme}://{host}{port_text}{path}"
+    """The base address of a YouTrack, without `/api`; raises ValueError as `extract.address`."""
+    return address.normalise_url(url, "/api")
 
 
 def bases(url: str) -> tuple[str, ...]:
@@ -47,15 +23,3 @@ def identity(url: str) -> str:
     Moving from http to https, or leaving out `/youtrack`, is no other YouTrack.
     """
     return normalise_url(url).split("://", 1)[1].removesuffix("/youtrack")
-
-
-def is_same_host(one: str, other: str) -> bool:
-    """Whether two identities differ in their port at most."""
-    parts = [urlsplit(f"//{each}") for each in (one, other)]
-    return parts[0].hostname == parts[1].hostname and parts[0].path == parts[1].path
-
-
-def is_unprotected(url: str) -> bool:
-    """Whether the token would travel in the clear: plain http off loopback."""
-    parts = urlsplit(url)
-    return parts.scheme == "http" and parts.hostname not in LOOPBACK

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from extract.youtrack.rows import Entity
+from extract.tables import Entity
 from extract.youtrack.selection import ISSUES
 from extract.youtrack.work import Work
 

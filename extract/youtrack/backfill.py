@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from extract.errors import YouTrackError
-from extract.youtrack.ahead import Lane
+from extract.ahead import Lane
+from extract.errors import SourceError
+from extract.tables import Entity
 from extract.youtrack.journal import Backfill
 from extract.youtrack.paging import BEGINNING
-from extract.youtrack.rows import Entity
 from extract.youtrack.search import Within
 from extract.youtrack.work import Scope, Work
 
@@ -52,7 +52,7 @@ def backfill(work: Work, scope: Scope, projects: list[str] | None) -> None:
         # before the first row of data: from now on the database belongs to this YouTrack
         _mark(work, scope, state.backfill.position)
     _read(work, scope, within, state.backfill)
-    work.journal.make_keys_unique()
+    work.journal.make_keys_unique("issues", "activities")
     state.backfill = None
 
 
@@ -116,7 +116,7 @@ def _load(work: Work, scope: Scope, stretch: _Stretch, total: int | None) -> Non
     )
     state = work.journal.state
     if state.backfill is None:
-        raise YouTrackError("a stretch was loaded outside of a backfill")
+        raise SourceError("a stretch was loaded outside of a backfill")
     state.backfill.position = stretch.end
     _mark(work, scope, stretch.start)
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from extract.errors import ConfigurationError, YouTrackError
+from extract.client import BadRequestError, ForbiddenError, NotFoundError, UnwellError
+from extract.errors import ConfigurationError, SourceError
+from extract.tables import Entity
 from extract.youtrack import search
 from extract.youtrack.answers import entities
-from extract.youtrack.client import BadRequestError, ForbiddenError, NotFoundError, UnwellError
 from extract.youtrack.paging import SHORTEST_CAP
-from extract.youtrack.rows import Entity, without_names
+from extract.youtrack.people import without_names
 from extract.youtrack.search import Within
 from extract.youtrack.selection import (
     BOARD_FIELDS,
@@ -67,7 +68,7 @@ def read_projects(work: Work, names: tuple[str, ...] | None) -> tuple[Scope, Tab
 
 def _scope(work: Work, projects: list[Entity], names: tuple[str, ...] | None) -> Scope:
     if not projects:
-        raise YouTrackError(
+        raise SourceError(
             "the token's account sees no project: give it a role with Read Project and Read Issue"
         )
     if names is None:
@@ -157,7 +158,7 @@ def _check_fields(
     if not hidden and (is_named or len(without) == len(projects)):
         hidden = [project for project in without if _issues_carry_fields(work, project)]
     if hidden:
-        raise YouTrackError(
+        raise SourceError(
             f"the fields of {_short_names(hidden)} cannot be read: give the token's account "
             "Read Project there"
         )
@@ -358,7 +359,7 @@ def _check_boards(work: Work, boards: list[Entity]) -> None:
     now = {board["id"] for board in boards}
     gone = {key: name for key, name in work.journal.boards_of_last_run().items() if key not in now}
     if gone and not boards and not work.accept_missing:
-        raise YouTrackError(
+        raise SourceError(
             f"none of the {len(gone)} boards that the last run read is there any more: share them "
             "with the token's account, or run once with --accept-missing if they were deleted"
         )
@@ -407,7 +408,7 @@ def _sprints(
         )
     for sprint in sprints:
         if sprint.get("issues") is None:
-            raise YouTrackError(
+            raise SourceError(
                 f"YouTrack leaves the issues out of the sprints of the board {board.get('name')}: "
                 "the token's account may not read them"
             )

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from extract.errors import YouTrackError
+from extract.errors import SourceError
+from extract.tables import Entity
 from extract.youtrack.arrivals import Arrivals
 from extract.youtrack.journal import Known
 from extract.youtrack.paging import FOREVER, HOUR
 from extract.youtrack.reader import ISSUES_A_PAGE, ISSUES_BY_NAME
-from extract.youtrack.rows import Entity
 from extract.youtrack.selection import ACTIVITIES
 from extract.youtrack.work import Scope, Work
 
@@ -68,7 +68,7 @@ def catch_up(
     `has_read_past`: this run has read a past, window by window. Of an issue that came into scope
     meanwhile, raw may have the change that says so and nothing before it: it is read again.
 
-    Raises YouTrackError when an answer lacks rows that it must hold.
+    Raises SourceError when an answer lacks rows that it must hold.
     """
     issues_since, changes_since = _begin(work, scope)
     arrivals = Arrivals(work, also)
@@ -155,7 +155,7 @@ def _check_feed(work: Work, scope: Scope, known: dict[str, str]) -> None:
     witnesses = list(dict.fromkeys(known.values()))[:WITNESSES]
     for issue in work.reader.named(witnesses):
         if scope.within.admits(issue["project"]["id"]):
-            raise YouTrackError(
+            raise SourceError(
                 "YouTrack's feed of changes comes back without changes that it showed before (of "
                 f"{issue['idReadable']}): it is not to be trusted now. Run again later"
             )
@@ -177,7 +177,7 @@ def _check_issues(work: Work, scope: Scope, known: dict[str, Known], read: dict[
         has_moved_out = not scope.within.admits(issue["project"]["id"])
         before = absent.get(issue["id"])
         if before and issue["updated"] == before.updated and not has_moved_out:
-            raise YouTrackError(
+            raise SourceError(
                 f"YouTrack's search does not find {issue['idReadable']} by its last change: its "
                 "search index is not up to date, or it ignored the search. Run again later"
             )

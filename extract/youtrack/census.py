@@ -15,12 +15,12 @@ from datetime import datetime, timezone
 
 import pyarrow as pa
 
-from extract.errors import YouTrackError
+from extract.errors import SourceError
+from extract.tables import Entity
 from extract.youtrack.arrivals import Arrivals
 from extract.youtrack.journal import Known
 from extract.youtrack.paging import BEGINNING, FOREVER
 from extract.youtrack.reader import IDS_A_PAGE, ISSUES_BY_NAME
-from extract.youtrack.rows import Entity
 from extract.youtrack.selection import ISSUE_CENSUS
 from extract.youtrack.work import Scope, Work
 
@@ -84,7 +84,7 @@ def look(work: Work, scope: Scope) -> Look:
 def sweep(work: Work, found: Look, scope: Scope) -> None:
     """Write down what did not come back.
 
-    Raises YouTrackError, and marks nothing, when so much is gone that it cannot be believed.
+    Raises SourceError, and marks nothing, when so much is gone that it cannot be believed.
     """
     if work.accept_missing:
         work.counts["accepted_missing"] = len(found.gone)
@@ -168,11 +168,11 @@ def _check(found: Look, names: Mapping[str, str]) -> None:
     now = Counter(each.project_id for each in found.seen.values())
     empty = sorted(names.get(each, each) for each in before if not now[each])
     if empty:
-        raise YouTrackError(f"no issue of {', '.join(empty)} comes back any more: {advice}")
+        raise SourceError(f"no issue of {', '.join(empty)} comes back any more: {advice}")
     newly = sum(not found.known[key].missed_sweeps for key in found.gone)
     limit = max(MOST_NEWLY_GONE, MOST_NEWLY_GONE_SHARE * before.total())
     if newly > limit:
-        raise YouTrackError(
+        raise SourceError(
             f"{newly} of {before.total()} known issues do not come back any more, more than "
             f"{limit:.0f}: {advice}"
         )

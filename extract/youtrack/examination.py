@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from extract.errors import ConfigurationError, RunError, YouTrackError
-from extract.youtrack.client import Client, ForbiddenError, NotFoundError, Patience
-from extract.youtrack.findings import Findings
+from extract.client import ForbiddenError, NotFoundError, Patience
+from extract.errors import ConfigurationError, RunError, SourceError
+from extract.findings import Findings
+from extract.tables import Entity
+from extract.tracker import Found
+from extract.youtrack.client import YouTrackClient
 from extract.youtrack.reader import Reader
-from extract.youtrack.rows import Entity
 
 PATIENCE = Patience(tries=2, read_seconds=20)
 PAGE = 100
 
 
-# whether it is as a run needs it, and a sentence; or what a run would raise
-Found = tuple[bool, str] | RunError
-
-
 def examine(url: str, token: str, projects: tuple[str, ...] | None) -> Iterator[Found]:
     """Yield what was looked at. Raises what a run would where nothing can be read at all."""
     findings = Findings()
-    reader = Reader(Client(url, token, patience=PATIENCE), findings)
+    reader = Reader(YouTrackClient(url, token, patience=PATIENCE), findings)
     reader.introduce()
     zone = reader.clock.zone
     yield True, "YouTrack answers, and the token is no guest's"
@@ -62,7 +60,7 @@ def _projects(reader: Reader, names: tuple[str, ...] | None) -> Iterator[Found]:
         else:
             without_fields.append(project["shortName"])
     if not readable:
-        yield YouTrackError("the account sees no project: it needs Read Project and Read Issue")
+        yield SourceError("the account sees no project: it needs Read Project and Read Issue")
     elif without_fields:
         message = (
             f"the fields of {', '.join(without_fields)} cannot be read: give the account Read "
@@ -70,7 +68,7 @@ def _projects(reader: Reader, names: tuple[str, ...] | None) -> Iterator[Found]:
         )
         # a run goes on where a project that nobody asked for by name is closed
         may_go_on = names is None and len(without_fields) < len(looked_at)
-        yield (False, message) if may_go_on else YouTrackError(message)
+        yield (False, message) if may_go_on else SourceError(message)
 
 
 def _fields(reader: Reader, project: Entity) -> list[Entity]:

@@ -1,25 +1,21 @@
-"""What earlier runs left in the database: how far they came, and what they know.
-
-dlt's own state is not used for this. A package is not atomic over its tables, so a state that
-travels in it may be there before the rows that it speaks of; a run killed in between would never
-read them. A row of `raw.extract_runs` is written after the package that it speaks of, as plain
-SQL, and holds the whole state, so that the folder of dlt may be lost.
-"""
+"""What raw knows of one YouTrack, and how far the runs over it have come."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime, timezone
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
-from extract.errors import ConfigurationError
-from extract.youtrack.address import is_same_host
+from extract import journal
+from extract.journal import Journal
+from extract.youtrack.client import SERVICE
 from extract.youtrack.selection import TABLES
+
+# one database holds one YouTrack, in this schema
+SCHEMA = "raw"
 
 
 @dataclass
@@ -35,7 +31,7 @@ class Backfill:
 
 
 @dataclass
-class State:
+class State(journal.State):
     """How far the runs have come. Moments are epoch ms."""
 
     # the past of these projects is complete; None before the first load is
@@ -67,13 +63,9 @@ class State:
         if self.projects is not None:
             self.projects = []
 
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> State:
-        known = {each.name for each in fields(cls)}
-        state = cls(**{key: value for key, value in document.items() if key in known})
-        if isinstance(state.backfill, dict):
-            state.backfill = Backfill(**state.backfill)
-        return state
+    def __post_init__(self) -> None:
+        if isinstance(self.backfill, dict):
+            self.backfill = Backfill(**self.backfill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,122 +121,28 @@ _SAMPLE = (
     + ") as placed order by part, created, id"
 )
 
-# of each id, the row that was loaded last stays
-_TWICE_ISSUES = (
-    "delete from raw.issues where ctid in (select ctid from (select ctid, row_number() over "
-    "(partition by id order by loaded_at desc, ctid desc) as place from raw.issues) as placed "
-    "where place > 1)"
-)
-_TWICE_ACTIVITIES = _TWICE_ISSUES.replace("raw.issues", "raw.activities")
 
+class YouTrackJournal(Journal):
+    """The reading side of YouTrack's raw tables."""
 
-class Journal:
-    """The reading side of raw, and its rows of `extract_runs`."""
+    state: State
 
     def __init__(self, connection: Connection, source: str, run_id: str) -> None:
-        self._connection = connection
-        self.source = source
-        # the address that raw was filled from, as long as it is not this one
-        self.moved_from: str | None = None
-        self._run_id = run_id
-        self._started_at = datetime.now(timezone.utc)
-        self._last_scope: list[str] | None = None
-        self.state = State()
-
-    @property
-    def started_ms(self) -> int:
-        return int(self._started_at.timestamp() * 1000)
+        super().__init__(
+            connection, SERVICE, SCHEMA, TABLES, source=source, run_id=run_id, state=State()
+        )
 
     def open(self, *, source_moved: bool = False) -> None:
-        """Read the state. Raises ConfigurationError when the data is another YouTrack's.
-
-        `source_moved`: the operator says that it is the same one at another address. Then, and
-        where only the port differs, `moved_from` is set, and what is there has to be compared.
-        """
-        if not self._exists("extract_runs"):
-            return
-        rows = self._rows(
-            "select source_url, counts, scope from raw.extract_runs "
-            "order by started_at desc, finished_at desc limit 1"
-        )
-        if not rows:
-            return
-        source, counts, self._last_scope = rows[0]
-        self.state = State.from_json(counts.get("state", {}))
-        if source == self.source:
-            return
-        if not source_moved and not is_same_host(source, self.source):
-            raise ConfigurationError(
-                f"this database holds the data of {source}, but YOUTRACK_URL leads to "
-                f"{self.source}: one database serves one YouTrack. If the same YouTrack has "
-                "moved there: make run ARGS=--source-moved (once) compares the two and goes on. "
-                "For another YouTrack, give another PGDATABASE"
-            )
-        self.moved_from = source
-        # another server, or another proxy before it, may cut its pages elsewhere
-        self.state.page_lengths = {}
+        """Read the state, as any journal."""
+        super().open(source_moved=source_moved)
+        if self.moved_from:
+            # another server, or another proxy before it, may cut its pages elsewhere
+            self.state.page_lengths = {}
 
     def adopt_source(self) -> None:
         """From now on raw belongs to the present address."""
         self.moved_from = None
         self.write("window", self._last_scope, (0, self.state.read_until or 0), {})
-
-    def write(
-        self, kind: str, scope: list[str] | None, window: tuple[int, int], counts: dict[str, Any]
-    ) -> None:
-        """Add a row: what was just finished, and the state after it."""
-        document = {**counts, "state": asdict(self.state)}
-        with self._connection.cursor() as cursor:
-            cursor.execute(
-                "insert into raw.extract_runs (run_id, kind, source_url, scope, window_start, "
-                "window_end, counts, started_at, finished_at, loaded_at, _dlt_load_id, _dlt_id) "
-                "values (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), clock_timestamp(), "
-                "%s, gen_random_uuid())",
-                (
-                    self._run_id, kind, self.source, None if scope is None else json.dumps(scope),
-                    *window, json.dumps(document), self._started_at, self._run_id,
-                ),
-            )  # fmt: skip
-
-    def has_tables(self) -> bool:
-        """Whether an earlier run created the raw tables."""
-        return all(self._exists(table.name) for table in TABLES)
-
-    def missing_columns(self) -> dict[str, list[str]]:
-        """Which columns the tables of an earlier version lack: table → columns."""
-        there = set(
-            self._rows(
-                "select relname, attname from pg_attribute "
-                "inner join pg_class on pg_class.oid = attrelid "
-                "where relnamespace = 'raw'::regnamespace and not attisdropped"
-            )
-        )
-        missing = {
-            table.name: [
-                column.name for column in table.columns if (table.name, column.name) not in there
-            ]
-            for table in TABLES
-        }
-        return {table: columns for table, columns in missing.items() if columns}
-
-    def make_keys_unique(self) -> None:
-        """Take out rows that a first load brought twice, and keep it so.
-
-        A first load appends: a package that was killed after its COPY is read again whole.
-        """
-        for statement, duplicates in (
-            ("create unique index if not exists issues_id_key on raw.issues (id)", _TWICE_ISSUES),
-            (
-                "create unique index if not exists activities_id_key on raw.activities (id)",
-                _TWICE_ACTIVITIES,
-            ),
-        ):
-            with self._connection.cursor() as cursor:
-                try:
-                    cursor.execute(statement)
-                except psycopg2.errors.UniqueViolation:
-                    cursor.execute(duplicates)
-                    cursor.execute(statement)
 
     def forget_summaries(self) -> None:
         """Take the titles of all issues out of raw."""
@@ -372,16 +270,6 @@ class Journal:
             )
         )
 
-    def last_finished(self) -> datetime | None:
-        """When the last run began that came to its end."""
-        return self._rows("select max(started_at) from raw.extract_runs where kind <> 'window'")[0][
-            0
-        ]
-
-    def has_read(self, table: str) -> bool:
-        """Whether raw has any row of a list."""
-        return bool(self._rows(f"select from raw.{table} limit 1"))  # noqa: S608  (our own names)
-
     def kept_boards(self) -> list[dict[str, Any]]:
         """The boards that the last run saw, as YouTrack sent them."""
         return self._kept("boards")
@@ -444,14 +332,6 @@ class Journal:
     def census(self) -> dict[str, datetime | None]:
         """When each issue of the census was last seen."""
         return dict(self._rows("select issue_id, seen_at from raw.issue_census"))
-
-    def _exists(self, table: str) -> bool:
-        return self._rows("select to_regclass(%(name)s) is not null", name=f"raw.{table}")[0][0]
-
-    def _rows(self, statement: str, **parameters: Any) -> list[tuple]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            return cursor.fetchall()
 
 
 def _entity(paths: list[tuple[str, ...]], values: tuple) -> dict[str, Any]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from extract.client import NotFoundError
 from extract.errors import ConfigurationError
-from extract.youtrack.client import NotFoundError
-from extract.youtrack.findings import Findings
-from extract.youtrack.journal import Journal
+from extract.findings import Findings
+from extract.youtrack.journal import YouTrackJournal
 from extract.youtrack.reader import Reader
 
 PROJECTS_A_PAGE = 100
 
 
 def adopt_address(
-    reader: Reader, journal: Journal, findings: Findings, *, accept_missing: bool
+    reader: Reader, journal: YouTrackJournal, findings: Findings, *, accept_missing: bool
 ) -> None:
     """Compare what raw holds with what the new address answers, and go on there if it agrees.
 

@@ -23,11 +23,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from extract.errors import YouTrackError
+from extract.errors import SourceError
+from extract.findings import Findings
+from extract.tables import Entity
 from extract.youtrack import answers, search
-from extract.youtrack.client import Client
-from extract.youtrack.findings import Findings
-from extract.youtrack.rows import Entity
+from extract.youtrack.client import YouTrackClient
 from extract.youtrack.selection import ACTIVITY_CATEGORIES, ACTIVITY_PAGE_FIELDS
 
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000
@@ -63,7 +63,7 @@ Split = Callable[[Pages], None]
 class Asking(Protocol):
     """What paging needs of the reader."""
 
-    client: Client
+    client: YouTrackClient
     findings: Findings
     clock: search.TokenClock
     page_lengths: PageLengths
@@ -152,12 +152,12 @@ class PageEnds:
 
 
 def listing(asking: Asking, kind: str, path: str, fields: str, top: int) -> list[Entity]:
-    """All rows of a short list. Raises YouTrackError when it does not hold still."""
+    """All rows of a short list. Raises SourceError when it does not hold still."""
     for _ in range(MOST_RESTARTS):
         rows = _listing_once(asking, kind, path, fields, top)
         if rows is not None:
             return rows
-    raise YouTrackError(f"the list {path} changes faster than it can be read")
+    raise SourceError(f"the list {path} changes faster than it can be read")
 
 
 def _listing_once(
@@ -218,7 +218,7 @@ class IssueWindow:
                 raise answers.ignored(query)
         seconds = [self.at(issue) // SECOND for issue in issues]
         if seconds != sorted(seconds, reverse=newest_first):
-            raise YouTrackError(f"YouTrack does not sort as asked: {query}")
+            raise SourceError(f"YouTrack does not sort as asked: {query}")
         return issues
 
 
@@ -288,7 +288,7 @@ class Walk:
         while self._last is not None and not self._is_joined(page):
             self._restarts += 1
             if self._restarts > MOST_RESTARTS:
-                raise YouTrackError("issues change faster than they can be read; run again later")
+                raise SourceError("issues change faster than they can be read; run again later")
             self._find_place()
             page = self._ask()
         return page
@@ -318,7 +318,7 @@ class Walk:
             # it was changed, moved or deleted meanwhile: what lies after it is complete
             return
         if clock.zone is None:
-            raise YouTrackError(
+            raise SourceError(
                 f"YouTrack's search does not find {last['idReadable']} by its "
                 f"{self._window.attribute}: its search index is not up to date. Run again later"
             )
@@ -435,7 +435,7 @@ class Feed:
             elif not self._is_there(self._last):
                 # its issue was deleted meanwhile, and its changes with it
                 return page, has_after, cursor
-        raise YouTrackError("activitiesPage comes back without changes that it showed before")
+        raise SourceError("activitiesPage comes back without changes that it showed before")
 
     def _holds_last(self, page: list[Entity]) -> bool:
         return any(each["id"] in self._seen for each in page)
@@ -484,7 +484,7 @@ class Feed:
         last = self._last["timestamp"] if self._last else self._place
         if cursor and (length >= self._top or last <= self._place):
             if cursor == self._cursor:
-                raise YouTrackError("the cursor of activitiesPage does not move")
+                raise SourceError("the cursor of activitiesPage does not move")
             self._cursor = cursor
             return
         # a short page of one moment only: if anything comes after it, it was cut within
@@ -507,5 +507,5 @@ class Feed:
             self._split(iter(later))
 
 
-def _cut_inside_a_moment() -> YouTrackError:
-    return YouTrackError("activitiesPage is cut inside a single moment")
+def _cut_inside_a_moment() -> SourceError:
+    return SourceError("activitiesPage is cut inside a single moment")

@@ -5,18 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from extract.errors import ConfigurationError, YouTrackError
+from extract.client import BadRequestError, ForbiddenError, NotFoundError, UnwellError
+from extract.errors import ConfigurationError, SourceError
+from extract.findings import Findings
+from extract.tables import Entity
 from extract.youtrack import answers, paging, search
-from extract.youtrack.client import (
-    BadRequestError,
-    Client,
-    ForbiddenError,
-    NotFoundError,
-    UnwellError,
-)
-from extract.youtrack.findings import Findings
+from extract.youtrack.client import YouTrackClient
 from extract.youtrack.paging import Feed, IssueWindow, PageLengths, Pages, Split, Walk
-from extract.youtrack.rows import Entity
 from extract.youtrack.search import Within
 from extract.youtrack.selection import CENSUS_FIELDS, ME_FIELDS, issue_fields
 
@@ -31,7 +26,7 @@ class Reader:
 
     def __init__(
         self,
-        client: Client,
+        client: YouTrackClient,
         findings: Findings,
         *,
         summaries: bool = True,
@@ -63,7 +58,7 @@ class Reader:
     def still_the_same(self) -> None:
         """The last request: a token that was revoked on the way may have become a guest."""
         if _account(self.client.get("users/me", ME_FIELDS)) != self._account:
-            raise YouTrackError(
+            raise SourceError(
                 "YouTrack takes YOUTRACK_TOKEN for another account than at the start of the run"
             )
 
@@ -193,7 +188,7 @@ class Reader:
 def _account(me: object) -> str:
     """The id of the token's account; raises for anything but a person's or a service's."""
     if not isinstance(me, dict) or not me.get("login"):
-        raise YouTrackError(
+        raise SourceError(
             "the answer to users/me is no user: YOUTRACK_URL does not lead to a YouTrack API"
         )
     if me.get("guest") is not False:

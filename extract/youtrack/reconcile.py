@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from extract.errors import YouTrackError
+from extract.errors import SourceError
 from extract.youtrack import census
 from extract.youtrack.census import Look
 from extract.youtrack.paging import DAY, SECOND
@@ -28,7 +28,7 @@ def reconcile(work: Work, scope: Scope, *, is_full: bool) -> Look | None:
     earlier run has looked at already (an issue that went, and waits for the next sweep) is
     looked at again only when it changes.
 
-    Raises YouTrackError when YouTrack shows fewer issues than it counts.
+    Raises SourceError when YouTrack shows fewer issues than it counts.
     """
     state = work.journal.state
     end = _quiet_moment(work, scope)
@@ -64,7 +64,7 @@ def _look(work: Work, scope: Scope, query: str, end: int) -> Look:
         "index is not up to date"
     )
     if not work.accept_missing:
-        raise YouTrackError(
+        raise SourceError(
             f"{message}. Run again later; if it stays so, run once with --accept-missing"
         )
     work.journal.state.surplus = counted - shown

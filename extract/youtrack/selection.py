@@ -5,88 +5,12 @@ YouTrack sends what `fields=` names and nothing else: a misspelt or forbidden na
 So every request spells all of it out, and every column below names where it comes from.
 
 Descriptions, comments and full names are never asked for. Bundle values and users share one
-selection (`value(name,login,…)`), which is why `rows.py` still takes the names off users.
+selection (`value(name,login,…)`), which is why `people.py` still takes the names off users.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
-
-DataType = Literal["text", "bigint", "bool", "json", "timestamp"]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One raw column: dlt's type, and the path of its value in YouTrack's object.
-
-    An empty path means that the loader fills it.
-    """
-
-    name: str
-    data_type: DataType
-    path: tuple[str, ...] = ()
-    nullable: bool = True
-
-
-@dataclass(frozen=True)
-class Table:
-    """One raw table, keyed by its first column."""
-
-    name: str
-    columns: tuple[Column, ...]
-    merge_key: str | None = None
-    newest_first_by: str | None = None
-
-    @property
-    def key(self) -> str:
-        return self.columns[0].name
-
-    def dlt_columns(self, *, newest_first: bool) -> dict[str, dict[str, Any]]:
-        """The hints for dlt: without them an all-empty column or table would not exist.
-
-        `newest_first`: of a row that comes twice in one load keep the newer (dlt: the older).
-        """
-        hints: dict[str, dict[str, Any]] = {
-            column.name: {
-                "name": column.name,
-                "data_type": column.data_type,
-                "nullable": column.nullable,
-            }
-            for column in self.columns
-        }
-        if newest_first and self.newest_first_by:
-            hints[self.newest_first_by]["dedup_sort"] = "desc"
-        return hints
-
-
-def _text(name: str, *path: str) -> Column:
-    return Column(name, "text", path)
-
-
-def _bigint(name: str, *path: str) -> Column:
-    return Column(name, "bigint", path)
-
-
-def _bool(name: str, *path: str) -> Column:
-    return Column(name, "bool", path)
-
-
-def _json(name: str, *path: str) -> Column:
-    return Column(name, "json", path)
-
-
-def _key(name: str, *path: str) -> Column:
-    return Column(name, "text", path, nullable=False)
-
-
-# Filled by the loader, in every table. `_dlt_id` repeats the key: dlt's own random one would cost
-# an index of a million entries and tell nothing.
-LOADED = (
-    Column("loaded_at", "timestamp", nullable=False),
-    Column("_dlt_load_id", "text", nullable=False),
-    Column("_dlt_id", "text", nullable=False),
-)
+from extract.tables import EXTRACT_RUNS, LOADED, Column, Table, bigint, boolean, json, key, text
 
 _CUSTOM_FIELD = "id,name,localizedName,fieldType(id,valueType,isMultiValue)"
 
@@ -101,25 +25,25 @@ PROJECT_FIELDS = f"id,shortName,name,archived,customFields({PROJECT_CUSTOM_FIELD
 PROJECTS = Table(
     "projects",
     (
-        _key("id", "id"),
-        _text("short_name", "shortName"),
-        _text("name", "name"),
-        _bool("archived", "archived"),
+        key("id", "id"),
+        text("short_name", "shortName"),
+        text("name", "name"),
+        boolean("archived", "archived"),
         *LOADED,
     ),
 )
 CUSTOM_FIELDS = Table(
     "custom_fields",
     (
-        _key("id", "id"),
-        _text("project_id", "project", "id"),
-        _text("type", "$type"),
-        _json("field", "field"),
-        _json("bundle", "bundle"),
-        _json("default_values", "defaultValues"),
-        _bool("can_be_empty", "canBeEmpty"),
-        _text("empty_field_text", "emptyFieldText"),
-        _bigint("ordinal", "ordinal"),
+        key("id", "id"),
+        text("project_id", "project", "id"),
+        text("type", "$type"),
+        json("field", "field"),
+        json("bundle", "bundle"),
+        json("default_values", "defaultValues"),
+        boolean("can_be_empty", "canBeEmpty"),
+        text("empty_field_text", "emptyFieldText"),
+        bigint("ordinal", "ordinal"),
         # null: when the project was first read, the field was there
         Column("first_seen_at", "timestamp"),
         # a field that the last read of its project did not bring is detached, and stays here
@@ -134,17 +58,17 @@ CUSTOM_FIELDS = Table(
 USER_FIELDS = "id,login"
 USERS = Table(
     "users",
-    (_key("id", "id"), _text("login", "login"), _text("type", "$type"), *LOADED),
+    (key("id", "id"), text("login", "login"), text("type", "$type"), *LOADED),
 )
 
 WORK_TIME_FIELDS = "id,minutesADay,daysAWeek,workDays"
 WORK_TIME_SETTINGS = Table(
     "work_time_settings",
     (
-        _key("id", "id"),
-        _bigint("minutes_a_day", "minutesADay"),
-        _bigint("days_a_week", "daysAWeek"),
-        _json("work_days", "workDays"),
+        key("id", "id"),
+        bigint("minutes_a_day", "minutesADay"),
+        bigint("days_a_week", "daysAWeek"),
+        json("work_days", "workDays"),
         *LOADED,
     ),
 )
@@ -159,14 +83,14 @@ BOARD_FIELDS = (
 BOARDS = Table(
     "boards",
     (
-        _key("id", "id"),
-        _text("name", "name"),
-        _json("projects", "projects"),
-        _json("sprints_settings", "sprintsSettings"),
-        _json("column_settings", "columnSettings"),
+        key("id", "id"),
+        text("name", "name"),
+        json("projects", "projects"),
+        json("sprints_settings", "sprintsSettings"),
+        json("column_settings", "columnSettings"),
         # projects that earlier runs saw on the board, each with the `as_of` of the run that first
         # missed it: YouTrack forgets them at once
-        _json("past_projects"),
+        json("past_projects"),
         Column("seen_at", "timestamp"),
         *LOADED,
     ),
@@ -176,14 +100,14 @@ SPRINT_FIELDS = "id,name,start,finish,archived,isDefault,issues(id)"
 SPRINTS = Table(
     "sprints",
     (
-        _key("id", "id"),
-        _text("board_id", "agile", "id"),
-        _text("name", "name"),
-        _bigint("start", "start"),
-        _bigint("finish", "finish"),
-        _bool("archived", "archived"),
-        _bool("is_default", "isDefault"),
-        _json("issues", "issues"),
+        key("id", "id"),
+        text("board_id", "agile", "id"),
+        text("name", "name"),
+        bigint("start", "start"),
+        bigint("finish", "finish"),
+        boolean("archived", "archived"),
+        boolean("is_default", "isDefault"),
+        json("issues", "issues"),
         Column("seen_at", "timestamp"),
         *LOADED,
     ),
@@ -210,16 +134,16 @@ ISSUE_MUST_HAVE = ("id", "idReadable", "created", "updated", "project", "customF
 ISSUES = Table(
     "issues",
     (
-        _key("id", "id"),
-        _text("id_readable", "idReadable"),
-        _bigint("number_in_project", "numberInProject"),
-        _text("summary", "summary"),
-        _bigint("created", "created"),
-        _bigint("updated", "updated"),
-        _bigint("resolved", "resolved"),
-        _bool("is_draft", "isDraft"),
-        _json("project", "project"),
-        _json("custom_fields", "customFields"),
+        key("id", "id"),
+        text("id_readable", "idReadable"),
+        bigint("number_in_project", "numberInProject"),
+        text("summary", "summary"),
+        bigint("created", "created"),
+        bigint("updated", "updated"),
+        bigint("resolved", "resolved"),
+        boolean("is_draft", "isDraft"),
+        json("project", "project"),
+        json("custom_fields", "customFields"),
         *LOADED,
     ),
     newest_first_by="updated",
@@ -245,16 +169,16 @@ ACTIVITY_MUST_HAVE = ("id", "timestamp", "target", "category")
 ACTIVITIES = Table(
     "activities",
     (
-        _key("id", "id"),
-        _text("type", "$type"),
-        _text("category_id", "category", "id"),
-        _bigint("timestamp", "timestamp"),
-        _text("issue_id", "target", "id"),
-        _text("field_id", "field", "customField", "id"),
-        _text("field_name", "field", "name"),
-        _text("target_member", "targetMember"),
-        _json("added", "added"),
-        _json("removed", "removed"),
+        key("id", "id"),
+        text("type", "$type"),
+        text("category_id", "category", "id"),
+        bigint("timestamp", "timestamp"),
+        text("issue_id", "target", "id"),
+        text("field_id", "field", "customField", "id"),
+        text("field_name", "field", "name"),
+        text("target_member", "targetMember"),
+        json("added", "added"),
+        json("removed", "removed"),
         *LOADED,
     ),
 )
@@ -264,27 +188,11 @@ CENSUS_MUST_HAVE = ("id", "idReadable", "created", "updated", "project")
 ISSUE_CENSUS = Table(
     "issue_census",
     (
-        _key("issue_id"),
-        _text("project_id"),
-        _bigint("missed_sweeps"),
+        key("issue_id"),
+        text("project_id"),
+        bigint("missed_sweeps"),
         Column("swept_at", "timestamp"),
         Column("seen_at", "timestamp"),
-        *LOADED,
-    ),
-)
-
-EXTRACT_RUNS = Table(
-    "extract_runs",
-    (
-        _key("run_id"),
-        _text("kind"),
-        _text("source_url"),
-        _json("scope"),
-        _bigint("window_start"),
-        _bigint("window_end"),
-        _json("counts"),
-        Column("started_at", "timestamp"),
-        Column("finished_at", "timestamp"),
         *LOADED,
     ),
 )

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-from extract.youtrack.ahead import Ahead
-from extract.youtrack.client import UnwellError
-from extract.youtrack.findings import Findings
-from extract.youtrack.journal import Journal
+from extract.ahead import Ahead
+from extract.arrow import to_arrow
+from extract.client import UnwellError
+from extract.findings import Findings
+from extract.tables import Entity, Table
+from extract.tracker import Load, Progress
+from extract.youtrack.journal import YouTrackJournal
 from extract.youtrack.reader import Reader
-from extract.youtrack.rows import Entity, to_arrow
 from extract.youtrack.search import Within
-from extract.youtrack.selection import ACTIVITIES, ISSUES, Table
-
-Progress = Callable[[str, int, "int | None"], None]
+from extract.youtrack.selection import ACTIVITIES, ISSUES
 
 
 class Packages(Protocol):
@@ -53,16 +53,27 @@ class Work:
     reader: Reader
     ahead: Ahead
     packages: Packages
-    journal: Journal
+    journal: YouTrackJournal
     findings: Findings
-    progress: Progress
-    as_of: datetime
-    accept_missing: bool
+    order: Load
     counts: dict[str, Any] = field(default_factory=dict)
     # known rows did not come back, and their issues seem to be gone: to be verified
     is_in_doubt: bool = False
     # the lists that YouTrack did not manage to answer
     kept: set[str] = field(default_factory=set)
+
+    @property
+    def progress(self) -> Progress:
+        return self.order.on_progress
+
+    @property
+    def as_of(self) -> datetime:
+        """The run's one "now"."""
+        return self.order.as_of
+
+    @property
+    def accept_missing(self) -> bool:
+        return self.order.accept_missing
 
     def table(self, table: Table, entities: Sequence[Entity], **filled: Sequence[Any]) -> pa.Table:
         """Arrow columns, stamped with the time of this machine's clock."""

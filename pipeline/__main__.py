@@ -133,8 +133,8 @@ def _add_vars(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     # imported here: dlt and dbt cost seconds that the small commands need not pay
-    from extract.build import parse_vars
-    from extract.run import RunOptions, execute
+    from pipeline.build import parse_vars
+    from pipeline.run import RunOptions, execute
 
     return execute(
         RunOptions(
@@ -149,40 +149,40 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _try(options: argparse.Namespace) -> int:
-    from extract.build import parse_vars
-    from extract.trial import execute
+    from pipeline.build import parse_vars
+    from pipeline.trial import execute
 
     return execute(parse_vars(options.vars), drop=options.drop)
 
 
 def _status(options: argparse.Namespace) -> int:
-    from extract.status import show_status
+    from pipeline.status import show_status
 
     return show_status()
 
 
 def _psql(options: argparse.Namespace) -> int:
-    from extract.status import run_psql
+    from pipeline.status import run_psql
 
     return run_psql(options.sql, has_header=options.header)
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from extract.doctor import show_health
+    from pipeline.doctor import show_health
 
     return show_health()
 
 
 def _docs(options: argparse.Namespace) -> int:
-    from extract.status import show_docs
+    from pipeline.status import show_docs
 
     show_docs()
     return 0
 
 
 def _stop(options: argparse.Namespace) -> int:
-    from extract import embedded
-    from extract.settings import PROJECT_ROOT
+    from pipeline import embedded
+    from pipeline.settings import PROJECT_ROOT
 
     was_running = embedded.stop(PROJECT_ROOT / ".local" / "postgres")
     sys.stderr.write(

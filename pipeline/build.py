@@ -17,11 +17,11 @@ import psycopg2
 import yaml
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
-from extract import publish
-from extract.database import Database
+from pipeline import publish
+from pipeline.database import Database
 from extract.errors import ConfigurationError, DiskError, RunError, UsageError
-from extract.redaction import plain
-from extract.settings import PROJECT_ROOT, dbt_target
+from pipeline.redaction import plain
+from pipeline.settings import PROJECT_ROOT, dbt_target
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from typing_extensions import Self
 
-from extract.redaction import Redactor, plain
+from pipeline.redaction import Redactor, plain
 
 SECONDS_BETWEEN_LOG_LINES = 10
 LINES_KEPT = 5000

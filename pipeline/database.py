@@ -10,9 +10,9 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from extract import embedded
+from pipeline import embedded
 from extract.errors import DatabaseError
-from extract.settings import PROJECT_ROOT, database_is_given
+from pipeline.settings import PROJECT_ROOT, database_is_given
 
 OLDEST_VERSION = 15
 CONNECT_TIMEOUT_SECONDS = 10

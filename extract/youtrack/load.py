@@ -1,7 +1,5 @@
 """One load: everything that YouTrack holds, or what changed since the last run, into raw.
 
-    load(source, dsn, run_id=…, as_of=…, working_dir=…, on_progress=…) -> LoadReport
-
 The steps, each of them safe to be killed in and to be repeated: the catalogue decides what is in
 scope; the past of projects that are new to raw is read in packages; the catch-up reads what
 changed since; counts are compared after a full load; once a day a sweep looks for issues that are
@@ -10,32 +8,31 @@ gone. The last thing written is the row of `raw.extract_runs` that says that all
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
 
 import psycopg2
 
+from extract.address import is_unprotected
+from extract.ahead import Ahead
+from extract.client import Patience
 from extract.errors import DatabaseError
+from extract.findings import Findings
+from extract.landing import Landing
 from extract.memory import rare_collections
+from extract.tracker import Load, LoadReport
 from extract.youtrack import catalogue, census
-from extract.youtrack.address import identity, is_unprotected, normalise_url
-from extract.youtrack.ahead import Ahead
+from extract.youtrack.address import identity, normalise_url
 from extract.youtrack.backfill import backfill
 from extract.youtrack.catch_up import catch_up
-from extract.youtrack.client import Client, Patience
-from extract.youtrack.findings import Findings
-from extract.youtrack.journal import Journal
+from extract.youtrack.client import YouTrackClient
+from extract.youtrack.journal import SCHEMA, YouTrackJournal
 from extract.youtrack.moved import adopt_address
 from extract.youtrack.paging import PageLengths
 from extract.youtrack.reader import Reader
 from extract.youtrack.reconcile import reconcile
 from extract.youtrack.selection import TABLES
-from extract.youtrack.warehouse import Warehouse
 from extract.youtrack.work import Scope, Work
-
-__all__ = ["LoadReport", "Patience", "Source", "load", "normalise_url"]
 
 
 @dataclass(frozen=True)
@@ -48,56 +45,12 @@ class Source:
     projects: tuple[str, ...] | None = None
     summaries: bool = True
     parallel_requests: int = 4
-    # what the data in raw belongs to; only a simulation, whose port changes, needs to say it
-    identity: str | None = None
 
 
-@dataclass(frozen=True)
-class LoadReport:
-    """What a load did."""
-
-    issues_loaded: int
-    activities_loaded: int
-    requests: int
-    warnings: tuple[str, ...]
-    # the newest change that raw knows
-    data_as_of: datetime | None
-    # full, backfill, incremental or sweep
-    kind: str
-
-
-def made_tables() -> list[tuple[str, str]]:
-    """The tables (schema, name) that loads and their runs make, the loader's own among them."""
-    names = [table.name for table in TABLES]
-    own = ["_dlt_loads", "_dlt_pipeline_state", "_dlt_version"]
-    return [
-        ("ops", "pipeline_runs"),
-        # the view that answers before there is any mart
-        ("marts", "pipeline_status"),
-        *((schema, name) for schema in ("raw", "raw_staging") for name in (*names, *own)),
-    ]
-
-
-def load(
-    source: Source,
-    dsn: str,
-    *,
-    run_id: str,
-    as_of: datetime,
-    working_dir: Path,
-    on_progress: Callable[[str, int, int | None], None],
-    sweep: bool | None = None,
-    accept_missing: bool = False,
-    source_moved: bool = False,
-    patience: Patience | None = None,
-) -> LoadReport:
+def load(source: Source, order: Load, *, patience: Patience | None = None) -> LoadReport:
     """Bring raw up to date with YouTrack.
 
-    `sweep`: look for missing issues now (True), not now (False), or once a day (None).
-    `accept_missing`: believe a sweep that misses so much that it would be an error.
-    `source_moved`: raw's YouTrack is said to have moved to this address; compared, then believed.
-
-    Raises ConfigurationError, YouTrackError or DatabaseError with what to mend; nothing that is
+    Raises ConfigurationError, SourceError or DatabaseError with what to mend; nothing that is
     raised holds the token or the password. Whatever was loaded before stays, and the next run
     goes on from there.
     """
@@ -105,11 +58,11 @@ def load(
     findings = Findings()
     if is_unprotected(url):
         findings.warn("YOUTRACK_URL is plain http: the token can be read on the way. Use https")
-    client = Client(url, source.token, parallel=source.parallel_requests, patience=patience)
-    connection = _connect(dsn)
+    client = YouTrackClient(url, source.token, parallel=source.parallel_requests, patience=patience)
+    connection = _connect(order.dsn)
     try:
-        journal = Journal(connection, source.identity or identity(url), run_id)
-        journal.open(source_moved=source_moved)
+        journal = YouTrackJournal(connection, order.identity or identity(url), order.run_id)
+        journal.open(source_moved=order.source_moved)
         reader = Reader(
             client,
             findings,
@@ -118,14 +71,14 @@ def load(
         )
         reader.introduce()
         if journal.moved_from:
-            adopt_address(reader, journal, findings, accept_missing=accept_missing)
+            adopt_address(reader, journal, findings, accept_missing=order.accept_missing)
         # two more threads than requests: they make rows while the others wait for YouTrack
         with Ahead(2 + source.parallel_requests) as ahead, rare_collections():
-            warehouse = Warehouse(dsn, working_dir)
-            work = Work(
-                reader, ahead, warehouse, journal, findings, on_progress, as_of, accept_missing
+            landing = Landing(
+                order.dsn, order.working_dir, source="youtrack", schema=SCHEMA, tables=TABLES
             )
-            kind = _load(work, warehouse, source.projects, summaries=source.summaries, sweep=sweep)
+            work = Work(reader, ahead, landing, journal, findings, order)
+            kind = _load(work, landing, source)
         return _report(work, kind)
     except psycopg2.Error as error:
         raise DatabaseError(f"the database failed: {' '.join(str(error).split())}") from None
@@ -133,24 +86,17 @@ def load(
         connection.close()
 
 
-def _load(
-    work: Work,
-    warehouse: Warehouse,
-    projects: tuple[str, ...] | None,
-    *,
-    summaries: bool,
-    sweep: bool | None,
-) -> str:
+def _load(work: Work, landing: Landing, source: Source) -> str:
     """All steps of a load; returns its kind."""
     journal = work.journal
-    scope, tables = catalogue.read_projects(work, projects)
+    scope, tables = catalogue.read_projects(work, source.projects)
     # nothing is written before it is known that there is something to read
     if not journal.has_tables():
-        warehouse.create_tables()
+        landing.create_tables()
     elif missing := journal.missing_columns():
-        _add_columns(journal, warehouse, scope, missing)
-    if summaries != journal.state.summaries:
-        _heed_summaries(journal, scope, is_wanted=summaries)
+        _add_columns(journal, landing, scope, missing)
+    if source.summaries != journal.state.summaries:
+        _heed_summaries(journal, scope, is_wanted=source.summaries)
     tables |= catalogue.read_users(work)
     tables |= catalogue.read_work_time(work)
     rows = sum(page.num_rows for pages in tables.values() for page in pages)
@@ -160,6 +106,7 @@ def _load(
     found = reconcile(work, scope, is_full=kind == "full")
     # last, because who is gone from a sprint is asked by readable ids, which moves change
     work.packages.load(catalogue.read_boards(work))
+    sweep = work.order.sweep
     is_wanted = sweep or work.accept_missing or (sweep is None and census.is_due(work))
     if (kind == "full" and found) or (kind != "full" and is_wanted):
         census.sweep(work, found or census.look(work, scope), scope)
@@ -170,7 +117,7 @@ def _load(
 
 
 def _add_columns(
-    journal: Journal, warehouse: Warehouse, scope: Scope, missing: dict[str, list[str]]
+    journal: YouTrackJournal, landing: Landing, scope: Scope, missing: dict[str, list[str]]
 ) -> None:
     """Bring the raw tables of an earlier version up to date, and the past into their new columns.
 
@@ -181,10 +128,10 @@ def _add_columns(
         state.read_past_again()
         # written before there are empty columns, which a run that is killed would leave as they are
         journal.write("window", scope.projects, (0, state.read_until or 0), {})
-    warehouse.create_tables()
+    landing.create_tables()
 
 
-def _heed_summaries(journal: Journal, scope: Scope, *, is_wanted: bool) -> None:
+def _heed_summaries(journal: YouTrackJournal, scope: Scope, *, is_wanted: bool) -> None:
     """Titles that are no longer wanted leave raw at once; those wanted again are read again."""
     state = journal.state
     state.summaries = is_wanted

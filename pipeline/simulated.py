@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 
 from extract.errors import RunError
 from extract.pipeline import Source
-from extract.settings import PROJECT_ROOT
+from pipeline.settings import PROJECT_ROOT
 
 
 @contextmanager

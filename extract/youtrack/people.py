@@ -1,28 +1,13 @@
-"""From YouTrack's objects to columns: people out, JSON as text, everything in its type."""
+"""What is kept of people, and `$type`s that nobody has seen yet."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
-import orjson
-import pyarrow as pa
-
-from extract.youtrack.selection import KNOWN_TYPES, DataType, Table
-
-Entity = dict[str, Any]
-
-_ARROW_TYPES: dict[DataType, pa.DataType] = {
-    "text": pa.string(),
-    "json": pa.string(),
-    "bigint": pa.int64(),
-    "bool": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
+from extract.tables import Entity
+from extract.youtrack.selection import KNOWN_TYPES
 
 # what is kept of a person, anywhere
 _OF_A_USER = ("id", "login", "$type")
@@ -83,45 +68,3 @@ def clean_activities(activities: Sequence[Entity], unknown: Counter[str]) -> Non
 def _count_unknown(types: Counter[str], unknown: Counter[str]) -> None:
     for name in types.keys() - KNOWN_TYPES:
         unknown[name or "(none)"] += types[name]
-
-
-def to_arrow(
-    table: Table, entities: Sequence[Entity], loaded_at: datetime, **filled: Sequence[Any]
-) -> pa.Table:
-    """The columns of `table`, without the load id, which the loader knows.
-
-    `filled` gives the columns that have no path in YouTrack's answer.
-    """
-    stamp = pa.scalar(loaded_at, _ARROW_TYPES["timestamp"])
-    columns: dict[str, pa.Array] = {}
-    for column in table.columns:
-        if column.name == "loaded_at":
-            columns[column.name] = pa.repeat(stamp, len(entities))
-        elif column.name == "_dlt_id":
-            columns[column.name] = columns[table.key]
-        elif column.name != "_dlt_load_id":
-            values = filled.get(column.name) or _at(column.path, entities)
-            if column.data_type == "json":
-                values = _json_texts(values)
-            columns[column.name] = pa.array(values, _ARROW_TYPES[column.data_type])
-    return pa.table(columns)
-
-
-def _at(path: tuple[str, ...], entities: Sequence[Entity]) -> list[Any]:
-    """The value at a path of each object; None where a step is absent or null."""
-    values: Sequence[Any] = entities
-    for step in path:
-        try:
-            values = list(map(itemgetter(step), values))
-        except (KeyError, TypeError):
-            values = [value.get(step) if value else None for value in values]
-    return list(values)
-
-
-def _json_texts(values: Sequence[Any]) -> list[bytes | str | None]:
-    dumps = orjson.dumps
-    try:
-        return [None if value is None else dumps(value) for value in values]
-    except TypeError:
-        # integers beyond 64 bits
-        return [None if each is None else json.dumps(each, ensure_ascii=False) for each in values]

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from extract.errors import ConfigurationError
-from extract.settings import PROJECT_ROOT
+from pipeline.settings import PROJECT_ROOT
 
 _FOLDER = Path("dbt_project") / "seeds"
 # of one file; the rest shows when these are mended

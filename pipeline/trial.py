@@ -16,16 +16,16 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2's own name)
 
-from extract import publish
-from extract.build import BuildError, BuildReport, Dbt, check_vars, moment_of
-from extract.console import RunConsole
-from extract.database import Database, open_database, refuse_without_rights
+from pipeline import publish
+from pipeline.build import BuildError, BuildReport, Dbt, check_vars, moment_of
+from pipeline.console import RunConsole
+from pipeline.database import Database, open_database, refuse_without_rights
 from extract.errors import ConfigurationError, DatabaseError
 from extract.memory import rare_collections
-from extract.redaction import Redactor
-from extract.seeds import check_seeds
-from extract.server import fit_sessions
-from extract.settings import SECRETS, load_environment, nothing_is_configured
+from pipeline.redaction import Redactor
+from pipeline.seeds import check_seeds
+from pipeline.server import fit_sessions
+from pipeline.settings import SECRETS, load_environment, nothing_is_configured
 
 # the longest suffix is _intermediate, and a name ends at 63 bytes
 LONGEST_PREFIX = 40

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from extract.database import SCHEMAS
+from pipeline.database import SCHEMAS
 from extract.errors import DatabaseError
 
 _TABLE = """

@@ -16,11 +16,11 @@ from typing import Any
 
 import psycopg2
 
-from extract import error_reports, publish, summary
-from extract.alarm import Alarm
-from extract.build import BuildError, BuildReport, Dbt, check_vars, definition, moment_of
-from extract.console import RunConsole
-from extract.database import (
+from pipeline import error_reports, publish, summary
+from pipeline.alarm import Alarm
+from pipeline.build import BuildError, BuildReport, Dbt, check_vars, definition, moment_of
+from pipeline.console import RunConsole
+from pipeline.database import (
     NO_SPACE,
     Database,
     ensure_schemas,
@@ -36,14 +36,14 @@ from extract.errors import (
     RunError,
 )
 from extract.memory import rare_collections
-from extract.ownership import claim, refuse_strangers_tables
+from pipeline.ownership import claim, refuse_strangers_tables
 from extract.pipeline import LoadReport, Source, load, made_tables
-from extract.record import RunRecord, holds_lock, take_lock
-from extract.redaction import Redactor
-from extract.seeds import check_seeds
-from extract.server import fit_sessions, refuse_unfit
-from extract.session import Session
-from extract.settings import (
+from pipeline.record import RunRecord, holds_lock, take_lock
+from pipeline.redaction import Redactor
+from pipeline.seeds import check_seeds
+from pipeline.server import fit_sessions, refuse_unfit
+from pipeline.session import Session
+from pipeline.settings import (
     PROJECT_ROOT,
     SECRETS,
     Settings,
@@ -53,7 +53,7 @@ from extract.settings import (
     read_settings,
     source_problem,
 )
-from extract.simulated import forget_other_company, simulated_youtrack
+from pipeline.simulated import forget_other_company, simulated_youtrack
 from report.settings import read_details, read_locale
 
 

@@ -13,7 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.errors import DatabaseError
-from extract.ownership import record_published, refuse_strangers_tables
+from pipeline.ownership import record_published, refuse_strangers_tables
 
 logger = logging.getLogger(__name__)
 

@@ -15,15 +15,16 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 from rich.console import Console
 
-from extract import __version__, embedded
-from extract.build import check_vars, definition
-from extract.database import NONE, Database, find_database, refuse_strangers
+from extract import __version__
+from pipeline import embedded
+from pipeline.build import check_vars, definition
+from pipeline.database import NONE, Database, find_database, refuse_strangers
 from extract.errors import ConfigurationError, DatabaseError, DiskError, RunError
-from extract.ownership import refuse_strangers_tables
-from extract.redaction import Redactor, plain
-from extract.seeds import check_seeds
-from extract.server import faults_of
-from extract.settings import (
+from pipeline.ownership import refuse_strangers_tables
+from pipeline.redaction import Redactor, plain
+from pipeline.seeds import check_seeds
+from pipeline.server import faults_of
+from pipeline.settings import (
     PROJECT_ROOT,
     SECRETS,
     dbt_target,

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
-from extract.database import SCHEMAS, Database
+from pipeline.database import SCHEMAS, Database
 from extract.errors import DatabaseError
 
 # Lock and record of a run, the loader's and dbt's threads; seen at most in pg_stat_activity: 7

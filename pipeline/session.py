@@ -13,12 +13,12 @@ from types import FrameType
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
-from extract import error_reports
-from extract.alarm import Alarm
-from extract.console import RunConsole
-from extract.database import Database
+from pipeline import error_reports
+from pipeline.alarm import Alarm
+from pipeline.console import RunConsole
+from pipeline.database import Database
 from extract.errors import RunError
-from extract.record import RunRecord
+from pipeline.record import RunRecord
 
 # How long the end of a run waits for a database that restarts, to be recorded there
 RESTART_SECONDS = 60

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from extract.database import Database
-from extract.redaction import plain
+from pipeline.database import Database
+from pipeline.redaction import plain
 
 PERCENTILES = ("p10", "p25", "p50", "p75", "p85", "p90", "p95")
 LONGEST_BAR = 40

@@ -10,12 +10,12 @@ from pathlib import Path
 import psycopg2
 from rich.console import Console
 
-from extract.build import Dbt
-from extract.database import NONE, Database, open_database
-from extract.embedded import binaries
+from pipeline.build import Dbt
+from pipeline.database import NONE, Database, open_database
+from pipeline.embedded import binaries
 from extract.errors import DatabaseError
-from extract.redaction import plain
-from extract.settings import load_environment, nothing_is_configured
+from pipeline.redaction import plain
+from pipeline.settings import load_environment, nothing_is_configured
 
 DOCS_PORT = 8080
 
