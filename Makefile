@@ -16,7 +16,7 @@ export SQL VARS
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run extract build try status doctor psql report datalens docs test test-long bench lint lock stop clean clean-data
+.PHONY: help run extract build try status doctor psql report datalens docs test test-slow test-long bench lint lock stop clean clean-data
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -51,8 +51,11 @@ datalens: $(VENV)/.installed ## write the DataLens workbook from the models' doc
 docs: $(VENV)/.installed ## what every table and column means, with lineage, on a local page
 	@$(IN_VENV) -m extract docs
 
-test: $(VENV)/.installed-dev ## the whole test suite
+test: $(VENV)/.installed-dev ## the test suite
 	@$(IN_VENV) -m pytest $(ARGS)
+
+test-slow: $(VENV)/.installed-dev ## what takes its time by nature: nights, kills, the oldest PostgreSQL
+	@$(IN_VENV) -m pytest -m slow $(ARGS)
 
 test-long: $(VENV)/.installed-dev ## many draws of what the suite draws a few times (an hour)
 	@$(IN_VENV) -m pytest -m long $(ARGS)

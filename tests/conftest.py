@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -41,6 +42,11 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+def more_draws(*values: Any) -> list[Any]:
+    """Parameters beyond those that `make test` runs: as `make test-slow` and the CI do."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 # every setting of a run, so that no test sees the developer's own

@@ -167,6 +167,7 @@ def stage_seconds(connection) -> dict[str, float]:
         return dict(zip(("extract", "build"), cursor.fetchone(), strict=True))
 
 
+@pytest.mark.slow
 def test_killed_runs_and_one_more_equal_one_clean_run(
     server: PostgresServer,
     project: Project,

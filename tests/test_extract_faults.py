@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, PostgresServer, fresh_database
+from conftest import REPOSITORY, PostgresServer, fresh_database, more_draws
 from extracting import Extraction, differences, extraction, simulated
 from test_extract_guards import assert_complete
 
@@ -176,7 +176,7 @@ load(Source({url!r}, {token!r}), {dsn!r}, run_id="killed", as_of=datetime.now(ti
 """
 
 
-@pytest.mark.parametrize("share", [0.2, 0.45, 0.6, 0.8, 0.95])
+@pytest.mark.parametrize("share", [0.45, 0.95, *more_draws(0.2, 0.6, 0.8)])
 def test_a_killed_run_repeated_ends_in_the_raw_of_one_clean_load(
     empty: Extraction, youtrack: Server, server: PostgresServer, tmp_path: Path, share: float
 ) -> None:

@@ -25,6 +25,8 @@ from demo.company import Company
 from demo.server import Server, start
 from extract import embedded
 
+pytestmark = pytest.mark.slow
+
 AS_OF = "{as_of: 2026-06-27T12:00:00+00:00}"
 DISK = "1g"
 FOLDER = "4m"
