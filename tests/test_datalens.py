@@ -31,7 +31,7 @@ READER = "datalens_reader"
 SELECTORS = ("team", "issue_type", "sprint_by_start", "quarter")
 LAST_SPRINTS = 6
 # of the dashboard in a window of 1500 px, as release 2.9.0 draws it
-COLUMN_PX, TITLE_PX, LETTER_PX, CELL_PX = 33.8, 92, 9, 20
+COLUMN_PX, ROW_PX, TITLE_PX, LETTER_PX, CELL_PX = 33.8, 26, 92, 9, 20
 NOW = datetime.fromisoformat("2026-06-17T12:00:00+00:00")  # conftest.FROZEN
 
 
@@ -330,6 +330,9 @@ def test_titles_and_labels_fit_their_tiles(workbook: Json) -> None:
     for item, place in items_of(workbook, "control"):
         title = item["data"]["title"]
         assert len(title) * LETTER_PX <= place["w"] * COLUMN_PX / 2, f"no room beside {title}"
+    for item, place in items_of(workbook, "text"):
+        lines = ceil(len(item["data"]["text"]) * LETTER_PX / (place["w"] * COLUMN_PX - 32))
+        assert lines * 20 + 20 <= place["h"] * ROW_PX - 8, item["id"]
     assert shown
 
 
