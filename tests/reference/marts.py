@@ -412,4 +412,16 @@ def throughput(members: list[dict], sprints: list[dict]) -> list[dict]:
         planned, kept = result["planned_count"], result["planned_completed_count"]
         result["completion_rate"] = rounded(Fraction(kept, planned), 4) if planned else None
         found.append(result)
+    finishes = defaultdict(set)
+    for row in found:
+        if row["is_closed"]:
+            place = (row["finish_at"], row["start_at"], row["sprint_id"])
+            finishes[row["board_id"]].add(place)
+    ranks = {
+        sprint_id: rank
+        for places in finishes.values()
+        for rank, (*_, sprint_id) in enumerate(sorted(places, reverse=True), 1)
+    }
+    for row in found:
+        row["closed_sprint_rank"] = ranks.get(row["sprint_id"])
     return found

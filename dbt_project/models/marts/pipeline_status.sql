@@ -164,16 +164,19 @@ final as (
                     nullif(error, ''),
                     'The run that started at '
                     || to_char(last_run_at at time zone {{ timezone() }}, 'YYYY-MM-DD HH24:MI')
-                    || ' died without a word: its lock is free.'
+                    || ' ' || {{ timezone() }} || ' died without a word: its lock is free.'
                 )
             when is_stale and outcome <> 'NOK'
                 then
                     'The last good run ended at '
                     || to_char(last_ok_at at time zone {{ timezone() }}, 'YYYY-MM-DD HH24:MI')
+                    || ' ' || {{ timezone() }}
                     || ', more than {{ var("run_max_age_hours", 26) }} working hours ago.'
             when outcome = 'NOK' then coalesce(nullif(error, ''), '(none)')
             else '(none)'
-        end as error
+        end as error,
+        -- of the session that asks: the zone in which it reads the times beside it
+        current_setting('TimeZone') as time_zone
     from combined
 
 )
