@@ -353,6 +353,7 @@ def _record_end(session: Session, result: _Result, error: str | None) -> str | N
         "models_built": result.build.models_built,
         "tests_failed": result.build.tests_failed,
         "tests_warned": result.build.tests_warned,
+        "warnings": "\n".join(session.console.warnings),
     }
     return session.finish(error)
 
