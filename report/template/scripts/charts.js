@@ -53,13 +53,14 @@ const charts = (() => {
 
   // New data, or the reason why there are none. `width` is of CSS.
   async function give(place, sets, { empty = null, signals = {}, width = "100%" } = {}) {
-    const view = views[place], container = element(`chart_${place}`);
+    const view = views[place], container = element(`chart_${place}`), before = container.clientWidth;
     sayEmpty(place, empty);
     container.hidden = empty !== null;
     container.style.width = width;
     Object.entries(signals).forEach(([name, value]) => view.signal(name, value));
     Object.entries(sets).forEach(([name, rows]) => view.data(name, rows));
-    if (empty === null) dispatchEvent(new Event("resize")); // it asks for its container's width again
+    // it asks for its container's width again, and so does every other chart: seldom
+    if (empty === null && container.clientWidth !== before) dispatchEvent(new Event("resize"));
     await view.resize().runAsync();
     const sideways = container.parentElement;
     if (sideways.matches(".sideways")) sideways.scrollLeft = sideways.scrollWidth; // the newest
