@@ -69,6 +69,7 @@ const charts = (() => {
   // What a chart's marks mean, above it: items of { text, style, colour: of a theme's colours }.
   function key(place, items) {
     const colours = data.keys.colours[theme()];
+    element(`key_${place}`).dataset.theme = theme();
     element(`key_${place}`).replaceChildren(...items.map(({ text, style, colour }) => {
       const item = make("li", text, style);
       item.style.setProperty("--colour", colour(colours));
