@@ -43,7 +43,10 @@ _LEVELS = {
 
 
 class RunConsole:
-    """The voice of one run. Use as a context manager around the run's work."""
+    """The voice of one run. Use as a context manager around the run's work.
+
+    `warnings` are those said so far, a line each, without secrets.
+    """
 
     def __init__(self, redactor: Redactor, level: str = "info") -> None:
         self.redact = redactor
@@ -51,6 +54,7 @@ class RunConsole:
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
         self._level = _LEVELS[level]
         self._kept: deque[str] = deque(maxlen=LINES_KEPT)
+        self.warnings: list[str] = []
         self._tasks: dict[str, TaskID] = {}
         self._said_at: dict[str, float] = {}
         self._progress = Progress(
@@ -92,6 +96,7 @@ class RunConsole:
 
     def warn(self, message: str) -> None:
         """A line that wants attention; the run goes on."""
+        self.warnings.append(plain(self.redact(message)))
         self.say(f"warning: {message}", style="yellow")
 
     def keep(self, line: str) -> None:

@@ -39,12 +39,24 @@ _TABLE = """
         tests_failed integer,
         tests_warned integer,
         lock_key bigint not null,
-        open_fault text
+        open_fault text,
+        warnings text
     )
 """
 # Columns that came after the first version. Looked for before they are added, because even an
 # `alter` that changes nothing waits for whoever reads the status.
-_LATER_COLUMNS = {"open_fault": "text"}
+_LATER_COLUMNS = {"open_fault": "text", "warnings": "text"}
+
+
+def add_later_columns(cursor: Cursor) -> None:
+    """Give the record of an earlier version the columns that it did not know."""
+    cursor.execute(
+        "select attname from pg_attribute where attrelid = 'ops.pipeline_runs'::regclass"
+    )
+    there = {name for (name,) in cursor.fetchall()}
+    for name, kind in _LATER_COLUMNS.items():
+        if name not in there:
+            cursor.execute(f"alter table ops.pipeline_runs add column {name} {kind}")
 
 
 def take_lock(connection: Connection) -> None:
@@ -102,7 +114,7 @@ class RunRecord:
         """
         with self.connection.cursor() as cursor:
             cursor.execute(_TABLE)
-            self._add_later_columns(cursor)
+            add_later_columns(cursor)
             # we hold the lock: whatever else says RUNNING is dead
             cursor.execute(
                 "update ops.pipeline_runs set status = 'NOK', finished_at = clock_timestamp(), "
@@ -119,15 +131,6 @@ class RunRecord:
             )
         self.forget_old()
         return died_before
-
-    def _add_later_columns(self, cursor: Cursor) -> None:
-        cursor.execute(
-            "select attname from pg_attribute where attrelid = 'ops.pipeline_runs'::regclass"
-        )
-        there = {name for (name,) in cursor.fetchall()}
-        for name, kind in _LATER_COLUMNS.items():
-            if name not in there:
-                cursor.execute(f"alter table ops.pipeline_runs add column {name} {kind}")
 
     def open_fault(self) -> str | None:
         """The fault that the alarm has told and not taken back; a new row takes it over."""

@@ -331,7 +331,7 @@ def _end(
             unrecorded = f"the end of the run was not recorded: {unrecorded}"
             error, last_line = error or unrecorded, f"NOK: {unrecorded}"
     if session and not error and options.build:
-        _tell_summary(session)
+        _tell_summary(session, options)
     return code, error, last_line
 
 
@@ -353,15 +353,22 @@ def _record_end(session: Session, result: _Result, error: str | None) -> str | N
         "models_built": result.build.models_built,
         "tests_failed": result.build.tests_failed,
         "tests_warned": result.build.tests_warned,
+        "warnings": "\n".join(session.console.warnings),
     }
     return session.finish(error)
 
 
-def _tell_summary(session: Session) -> None:
+def _tell_summary(session: Session, options: RunOptions) -> None:
     # a pipe that closes (`make run | head`) makes rich leave: nobody is there to be told
     with suppress(OSError, SystemExit):
         try:
-            summary.show(session.connection, session.console.out, session.database)
+            summary.show(
+                session.connection,
+                session.console.out,
+                session.database,
+                as_of=session.record.as_of,
+                zone=definition("timezone", options.dbt_vars, "UTC"),
+            )
         except psycopg2.Error as error:
             session.console.warn(f"the summary could not be read: {error}")
 

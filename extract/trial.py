@@ -22,6 +22,7 @@ from extract.console import RunConsole
 from extract.database import Database, open_database, refuse_without_rights
 from extract.errors import ConfigurationError, DatabaseError
 from extract.memory import rare_collections
+from extract.record import add_later_columns
 from extract.redaction import Redactor
 from extract.seeds import check_seeds
 from extract.server import fit_sessions
@@ -128,6 +129,8 @@ def _build(
     dbt.parse()
     # a model that fails now must not show what it was last time
     with connection.cursor() as cursor:
+        # pipeline_status reads them, and the next run may be hours away
+        add_later_columns(cursor)
         _drop(cursor, own_prefix())
         for schema in _own_schemas(own_prefix()):
             cursor.execute(

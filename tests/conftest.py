@@ -16,12 +16,14 @@ from typing import Any
 import psycopg2
 import pytest
 from extracting import Extraction, extraction
+from pages import CHROMIUM, DRIVER
 from psycopg2 import sql
 from warm import WarmProcess
 
 from demo.company import Company
 from demo.server import Server, start
 from extract import embedded
+from report.browser import OPTIONS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLES = REPOSITORY.parent / "shared" / "youtrack-samples"
@@ -274,3 +276,20 @@ def published(
 def demo_run(project: Project) -> subprocess.CompletedProcess[str]:
     """What `make run` does on a fresh clone: the demo company in the embedded PostgreSQL."""
     return project.run("run")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Headless Chromium; for tests that `pages.needs_browser` marks."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (*OPTIONS, "--window-size=1280,1000",
+                     f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()

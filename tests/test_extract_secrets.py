@@ -12,6 +12,8 @@ from conftest import REPOSITORY
 from extracting import Extraction, simulated
 
 from demo.server import Server
+from extract.console import RunConsole
+from extract.redaction import Redactor
 from extract.youtrack.address import identity
 
 PASSWORD = "correct-horse-battery-staple"
@@ -53,6 +55,14 @@ def test_no_secret_is_written_printed_or_raised(
     assert written == []
     assert not any(secret in said for secret in secrets)
     assert not any(secret in repr(empty.source) for secret in secrets)
+
+
+def test_a_warning_is_kept_without_secrets_and_on_one_line() -> None:
+    redactor = Redactor()
+    redactor.add(PASSWORD)
+    console = RunConsole(redactor)
+    console.warn(f"the tracker said: {PASSWORD}\nand \x1b[2J more")
+    assert console.warnings == ["the tracker said: [secret] and  [2J more"]
 
 
 def test_nobody_is_named_in_raw(empty: Extraction, youtrack: Server) -> None:

@@ -97,6 +97,9 @@ def test_a_run_over_the_database_of_an_earlier_version_equals_a_clean_load(
     versions = "select array_agg(version order by started_at) from ops.pipeline_runs"
     assert value(server, database, versions) == ["earlier", __version__]
     assert value(server, database, "select status from marts.pipeline_status") == "OK"
+    assert value(server, database, "select warnings_count from marts.pipeline_status") >= 0
+    kept = "select array_agg(warnings is null order by started_at) from ops.pipeline_runs"
+    assert value(server, database, kept) == [True, False]
 
 
 def execute(server: PostgresServer, database: str, *statements: str) -> None:

@@ -440,6 +440,8 @@ class SprintBook:
             "board_id": sprint.board_id,
             "board": sprint.board,
             "team": self.team(sprint),
+            "is_team_inferred": sprint.board_id not in self.board_teams
+            and self.team(sprint) != NONE,
             "start_at": to_datetime(sprint.start),
             "finish_at": to_datetime(sprint.finish),
             "sprint_start_date": self.start_date(sprint),

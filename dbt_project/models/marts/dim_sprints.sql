@@ -56,6 +56,7 @@ final as (
         coalesce(sprints.board_id, '(none)') as board_id,
         sprints.board,
         coalesce(board_teams.team, most_frequent_teams.team, '(none)') as team,
+        board_teams.team is null and most_frequent_teams.team is not null as is_team_inferred,
         sprints.start_at,
         sprints.finish_at,
         sprints.sprint_start_date,
