@@ -30,7 +30,7 @@ from .moments import (
     rounded,
     to_datetime,
 )
-from .raw import Raw
+from .raw import TRACKER, Raw
 
 Memberships = dict[str, list[Interval]]  # issue id -> intervals
 
@@ -447,6 +447,7 @@ class SprintBook:
             "is_closed": self.is_closed(sprint),
             "is_archived": sprint.is_archived,
             "is_missing": sprint.is_missing,
+            "tracker": TRACKER,
         }
 
     def start_date(self, sprint: Sprint) -> date:
@@ -489,6 +490,7 @@ class SprintBook:
             end=end,
         )
         return {
+            "tracker": TRACKER,
             "sprint_id": sprint.id,
             "issue_id": history.id,
             "sprint": sprint.label,
