@@ -23,14 +23,17 @@ _MANIFESTS: dict[tuple[str, str], Any] = {}
 class Warehouse:
     """A database in which dbt builds the marts, in this process."""
 
-    def __init__(self, server: PostgresServer, database: str, folder: Path) -> None:
+    def __init__(
+        self, server: PostgresServer, database: str, folder: Path, root: Path = REPOSITORY
+    ) -> None:
         self.connection = server.connect(database)
+        self._root = root
         self._environment = server.environment(database)
         # of this checkout, where the runs of a test have one of their own
         self._target = str((server.targets or folder) / f"{database}_here")
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        profile = (REPOSITORY / "profiles.example.yml").read_text(encoding="utf-8")
+        profile = (root / "profiles.example.yml").read_text(encoding="utf-8")
         (folder / "profiles.yml").write_text(profile, encoding="utf-8")
         with self.connection.cursor() as cursor:
             cursor.execute("create schema if not exists ops")
@@ -67,7 +70,7 @@ class Warehouse:
             [
                 *arguments,
                 "--project-dir",
-                str(REPOSITORY),
+                str(self._root),
                 "--profiles-dir",
                 str(self._folder),
                 "--target-path",

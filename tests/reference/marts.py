@@ -23,7 +23,7 @@ from .moments import (
     rounded,
     to_datetime,
 )
-from .raw import Raw
+from .raw import TRACKER, Raw
 from .sprints import SprintBook, is_excluded, is_gone, points_of
 
 Marts = dict[str, list[dict]]
@@ -129,6 +129,7 @@ class Company:
             (one.entered for one in history.visits if one.category == "in_progress"), default=None
         )
         row = {
+            "tracker": TRACKER,
             "issue_id": history.id,
             "issue_id_readable": self.readable_id(issue),
             "project": catalogue.project_name(history.project_id, issue["project"]),
@@ -249,6 +250,7 @@ class Company:
         open_end = self.now if history.resolved_at is None else history.resolved_at
         return [
             {
+                "tracker": TRACKER,
                 "issue_id": history.id,
                 "visit_number": visit.number,
                 "state": visit.state or NONE,

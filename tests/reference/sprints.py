@@ -30,7 +30,7 @@ from .moments import (
     rounded,
     to_datetime,
 )
-from .raw import Raw
+from .raw import TRACKER, Raw
 
 Memberships = dict[str, list[Interval]]  # issue id -> intervals
 
@@ -449,6 +449,7 @@ class SprintBook:
             "is_closed": self.is_closed(sprint),
             "is_archived": sprint.is_archived,
             "is_missing": sprint.is_missing,
+            "tracker": TRACKER,
         }
 
     def start_date(self, sprint: Sprint) -> date:
@@ -491,6 +492,7 @@ class SprintBook:
             end=end,
         )
         return {
+            "tracker": TRACKER,
             "sprint_id": sprint.id,
             "issue_id": history.id,
             "sprint": sprint.label,

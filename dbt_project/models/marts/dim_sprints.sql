@@ -13,7 +13,8 @@ sprints as (
         quarter,
         is_closed,
         is_archived,
-        is_missing
+        is_missing,
+        tracker
     from {{ ref('int_sprints') }}
 
 ),
@@ -63,7 +64,8 @@ final as (
         sprints.quarter,
         sprints.is_closed,
         sprints.is_archived,
-        sprints.is_missing
+        sprints.is_missing,
+        sprints.tracker
     from sprints
     left join board_teams on sprints.board_id = board_teams.board_id
     left join most_frequent_teams on sprints.sprint_id = most_frequent_teams.sprint_id

@@ -25,7 +25,8 @@ issues as (
         is_done,
         is_excluded_team,
         resolved_at,
-        sprint_start_date
+        sprint_start_date,
+        tracker
     from {{ ref('fct_issues') }}
 
 ),
@@ -53,7 +54,8 @@ final as (
         issues.quarter,
         issues.is_done,
         issues.is_excluded_team,
-        issues.sprint_start_date
+        issues.sprint_start_date,
+        issues.tracker
     from state_visits
     inner join issues on state_visits.issue_id = issues.issue_id
 
