@@ -17,7 +17,7 @@ from extract.build import AS_OF
 from extract.record import _TABLE as RUNS_TABLE
 
 # What dbt has read of the project, by database and vars: reading takes it longer than building.
-_MANIFESTS: dict[tuple[str, str], Any] = {}
+_MANIFESTS: dict[tuple[str, ...], Any] = {}
 
 
 class Warehouse:
@@ -52,7 +52,7 @@ class Warehouse:
                 patch.setenv(name, value)
             if as_of:
                 patch.setenv(AS_OF, as_of.isoformat())
-            key = (self._target, given)
+            key = (str(self._root), self._target, given)
             if key not in _MANIFESTS:
                 _MANIFESTS[key] = self._invoke(None, "parse", "--vars", given)
             self._invoke(_MANIFESTS[key], *arguments, "--vars", given, "--no-write-json")
