@@ -16,43 +16,46 @@ export SQL VARS
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run extract build try status doctor psql report datalens docs test test-long bench lint lock stop clean clean-data
+.PHONY: help run extract build try status doctor psql report datalens docs test test-slow test-long bench lint lock stop clean clean-data
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 run: $(VENV)/.installed ## load, build, test and publish; simulated data when nothing is configured
-	@$(IN_VENV) -m extract run --vars "$$VARS" $(ARGS)
+	@$(IN_VENV) -m pipeline run --vars "$$VARS" $(ARGS)
 
 extract: $(VENV)/.installed ## only load from YouTrack into the schema raw
-	@$(IN_VENV) -m extract load $(ARGS)
+	@$(IN_VENV) -m pipeline load $(ARGS)
 
 build: $(VENV)/.installed ## only build, test and publish the marts from what is loaded
-	@$(IN_VENV) -m extract build --vars "$$VARS" $(ARGS)
+	@$(IN_VENV) -m pipeline build --vars "$$VARS" $(ARGS)
 
 try: $(VENV)/.installed ## build the models as they stand now beside the marts, and show what differs
-	@$(IN_VENV) -m extract try --vars "$$VARS" $(ARGS)
+	@$(IN_VENV) -m pipeline try --vars "$$VARS" $(ARGS)
 
 status: $(VENV)/.installed ## when the last run was, and whether it was OK
-	@$(IN_VENV) -m extract status
+	@$(IN_VENV) -m pipeline status
 
 doctor: $(VENV)/.installed ## look at everything a run needs, change nothing
-	@$(IN_VENV) -m extract doctor
+	@$(IN_VENV) -m pipeline doctor
 
 psql: $(VENV)/.installed ## psql in the database of the runs; SQL='select 1' prints bare rows (ARGS=--header: a table)
-	@$(IN_VENV) -m extract psql $(ARGS) $${SQL:+"$$SQL"}
+	@$(IN_VENV) -m pipeline psql $(ARGS) $${SQL:+"$$SQL"}
 
 report: $(VENV)/.installed ## one HTML page over the marts (LOCALE=ru, REPORT_DETAILS=true)
-	@$(IN_VENV) -m report $(ARGS)
+	@$(IN_VENV) -m pipeline.page $(ARGS)
 
 datalens: $(VENV)/.installed ## write the DataLens workbook from the models' documentation (LOCALE=ru)
-	@$(IN_VENV) -m datalens $(ARGS)
+	@$(IN_VENV) -m pipeline.workbook $(ARGS)
 
 docs: $(VENV)/.installed ## what every table and column means, with lineage, on a local page
-	@$(IN_VENV) -m extract docs
+	@$(IN_VENV) -m pipeline docs
 
-test: $(VENV)/.installed-dev ## the whole test suite
+test: $(VENV)/.installed-dev ## the test suite
 	@$(IN_VENV) -m pytest $(ARGS)
+
+test-slow: $(VENV)/.installed-dev ## what takes its time by nature: nights, kills, the oldest PostgreSQL
+	@$(IN_VENV) -m pytest -m slow $(ARGS)
 
 test-long: $(VENV)/.installed-dev ## many draws of what the suite draws a few times (an hour)
 	@$(IN_VENV) -m pytest -m long $(ARGS)
@@ -68,7 +71,7 @@ bench: $(VENV)/.installed ## how fast the loader is, beside a bare loop (a quart
 	@$(IN_VENV) -m bench $(ARGS)
 
 stop: $(VENV)/.installed ## stop the embedded PostgreSQL
-	@$(IN_VENV) -m extract stop
+	@$(IN_VENV) -m pipeline stop
 
 lock: ## compile requirements*.txt from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-strip-extras \
@@ -78,14 +81,14 @@ lock: ## compile requirements*.txt from pyproject.toml (needs uv)
 		--constraint requirements.txt --output-file requirements-dev.txt
 
 clean: ## remove what can be made again; the data in .local/ stay
-	@if [ -d .local/postgres ] && [ -e $(VENV)/.installed ]; then $(IN_VENV) -m extract stop; fi
+	@if [ -d .local/postgres ] && [ -e $(VENV)/.installed ]; then $(IN_VENV) -m pipeline stop; fi
 	rm -rf $(VENV) target logs .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove the embedded database and all it holds (asks first)
 	@printf 'Remove .local/, the embedded database with all data? Type yes: '; \
 	read -r answer; [ "$$answer" = yes ] || { echo 'kept'; exit 1; }
-	@if [ -e $(VENV)/.installed ]; then $(IN_VENV) -m extract stop; fi
+	@if [ -e $(VENV)/.installed ]; then $(IN_VENV) -m pipeline stop; fi
 	rm -rf .local
 
 # A Python of its own, made anew where an earlier attempt was cut off or the system's Python went.

@@ -66,7 +66,8 @@ def _extractor(
     activities_a_page: int | None = None,
 ) -> Any:  # fmt: skip
     # imported here: the floor is measured without it
-    from extract import pipeline
+    from extract.tracker import Load
+    from extract.youtrack import load as youtrack
     from extract.youtrack import paging
 
     if activities_a_page:
@@ -74,15 +75,15 @@ def _extractor(
 
     def load() -> tuple[int, int, int]:
         now = datetime.now(timezone.utc)
-        report = pipeline.load(
-            pipeline.Source(url, token),
-            dsn,
+        order = Load(
+            dsn=dsn,
             run_id=f"bench_{now:%H%M%S%f}",
             as_of=now,
             working_dir=Path(folder),
             on_progress=lambda *_: None,
             sweep=sweep,
         )
+        report = youtrack.load(youtrack.Source(url, token), order)
         return report.issues_loaded, report.activities_loaded, report.requests
 
     return load

@@ -107,7 +107,7 @@ def measure(changes: int, host: Path, folder: Path) -> dict[str, float]:
             "PGDATABASE": name,
         }  # fmt: skip
         subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "extract", "run"],
+            [sys.executable, "-m", "pipeline", "run"],
             env=environment,
             stdout=subprocess.DEVNULL,
             check=True,

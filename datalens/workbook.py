@@ -19,7 +19,8 @@ SCHEMA = "marts"
 SOURCE, AVATAR = "src", "av"
 REFERENCE = re.compile(r"\[(\w+)\]")
 
-# The pseudo field that puts several measures side by side instead of on top of each other.
+# The pseudo field for the names of a chart's measures. As its colours it gives each measure its own
+# (without it five lines are one blue), beside its x the columns stand side by side.
 MEASURE_NAMES = {
     "title": "Measure Names",
     "type": "PSEUDO",
@@ -46,7 +47,7 @@ def build(layout: Json, marts: dict[str, Mart], locale: str, connection: Json) -
     ids = _Ids()
     connection_id = ids.of("connection")
     datasets = {
-        name: _Dataset(ids.of(f"dataset {name}"), name, spec, marts, locale)
+        name: _Dataset(ids.of(f"dataset {name}"), name, spec, layout["words"], marts, locale)
         for name, spec in layout["datasets"].items()
     }
     charts = {
@@ -87,7 +88,13 @@ class _Dataset:
     """One mart with its columns and formulas as DataLens fields."""
 
     def __init__(
-        self, mock_id: str, name: str, spec: Json, marts: dict[str, Mart], locale: str
+        self,
+        mock_id: str,
+        name: str,
+        spec: Json,
+        words: Json,
+        marts: dict[str, Mart],
+        locale: str,
     ) -> None:
         if spec["mart"] not in marts:
             raise ConfigurationError(
@@ -100,12 +107,26 @@ class _Dataset:
         self.where = spec.get("where", [])
         self._measures = spec.get("measures", {})
         formulas = spec.get("formulas", {})
-        titles = {column.name: column.title for column in self.mart.columns.values()} | {
-            guid: _say(formula["title"], locale) for guid, formula in formulas.items()
+        said = {
+            column: pairs
+            for column in self.mart.columns
+            if (pairs := _translations(words.get(column, {}), locale))
         }
-        self.fields = {
-            guid: self._formula(guid, formula, titles, locale) for guid, formula in formulas.items()
-        } | {column: self._direct(column) for column in self.mart.columns}
+        self._titles = (
+            {column.name: column.title for column in self.mart.columns.values()}
+            | {_stored(column): f"{self.mart.columns[column].title} ({column})" for column in said}
+            | {guid: _say(formula["title"], locale) for guid, formula in formulas.items()}
+        )
+        self.fields = (
+            {guid: self._formula(guid, formula, locale) for guid, formula in formulas.items()}
+            | {
+                column: self._said(column, said[column])
+                if column in said
+                else self._direct(column, column)
+                for column in self.mart.columns
+            }
+            | {_stored(column): self._direct(_stored(column), column) for column in said}
+        )
         for guid in [*self._measures, *(column for column, *_ in self.where)]:
             self.field(guid)
 
@@ -183,36 +204,52 @@ class _Dataset:
             "result_schema_aux": {"inter_dependencies": {"deps": dependencies}},
         }
 
-    def _direct(self, name: str) -> Json:
+    def _direct(self, guid: str, name: str) -> Json:
         column = self.mart.columns[name]
-        aggregation = self._measures.get(name, "none")
+        aggregation = self._measures.get(guid, "none")
         return _field(
-            guid=name,
-            title=column.title,
+            guid=guid,
+            title=self._titles[guid],
             description=column.description,
             data_type=column.user_type,
             is_measure=aggregation != "none",
             aggregation=aggregation,
+            source=name,
+            hidden=guid != name,
         )
 
-    def _formula(self, guid: str, spec: Json, titles: dict[str, str], locale: str) -> Json:
+    def _said(self, name: str, pairs: dict[str, str]) -> Json:
+        """A column in words of the dashboard, under the column's own id: selectors link by it."""
+        stored = f"[{_stored(name)}]"
+        cases = " ELSEIF ".join(
+            f'{stored} = "{value}" THEN "{word}"' for value, word in pairs.items()
+        )
+        description = self.mart.columns[name].description
+        for value, word in pairs.items():
+            description = description.replace(value, word)
+        return self._written(name, f"IF {cases} ELSE {stored} END", "string", description)
+
+    def _formula(self, guid: str, spec: Json, locale: str) -> Json:
         text = " ".join(spec["is"].split())
         for word, translations in spec.get("words", {}).items():
             text = text.replace("{" + word + "}", _say(translations, locale))
-        unknown = set(_references(text)) - set(self.mart.columns)
+        unknown = set(_references(text)) - set(self._titles)
         if unknown:
             raise ConfigurationError(
                 f"the formula {guid} in datalens/layout.yml names {', '.join(sorted(unknown))}, "
-                f"no column of {self.mart.name}; correct it, or refresh the manifest: make build"
+                f"no field of {self.mart.name}; correct it, or refresh the manifest: make build"
             )
+        return self._written(guid, text, spec["type"], "")
+
+    def _written(self, guid: str, text: str, data_type: str, description: str) -> Json:
         return _field(
             guid=guid,
-            title=titles[guid],
-            description="",
-            data_type=spec["type"],
+            title=self._titles[guid],
+            description=description,
+            data_type=data_type,
             is_measure=bool(re.search(r"\b(SUM|COUNTD?|MIN|MAX|QUANTILE)\(", text)),
             guid_formula=text,
-            formula=REFERENCE.sub(lambda match: f"[{titles[match[1]]}]", text),
+            formula=REFERENCE.sub(lambda match: f"[{self._titles[match[1]]}]", text),
         )
 
 
@@ -224,8 +261,10 @@ def _field(
     data_type: str,
     is_measure: bool,
     aggregation: str = "none",
+    source: str = "",
     formula: str = "",
     guid_formula: str = "",
+    hidden: bool = False,
 ) -> Json:
     is_formula = bool(guid_formula)
     return {
@@ -234,7 +273,7 @@ def _field(
         "description": description,
         "type": "MEASURE" if is_measure else "DIMENSION",
         "calc_mode": "formula" if is_formula else "direct",
-        "source": "" if is_formula else guid,
+        "source": source,
         "avatar_id": None if is_formula else AVATAR,
         "formula": formula,
         "guid_formula": guid_formula,
@@ -246,7 +285,7 @@ def _field(
         "autoaggregated": is_formula and is_measure,
         "has_auto_aggregation": is_formula and is_measure,
         "lock_aggregation": False,
-        "hidden": False,
+        "hidden": hidden,
         "valid": True,
         "virtual": False,
         "managed_by": "user",
@@ -276,15 +315,17 @@ def _raw_column(column: Any) -> Json:
 def _chart(name: str, spec: Json, datasets: dict[str, _Dataset], locale: str) -> Json:
     dataset = _named(datasets, spec["dataset"], f"dataset of the chart {name}")
     visualization, entry_type, places = KINDS[spec["kind"]]
-    pseudo = [MEASURE_NAMES] if spec.get("side_by_side") else []
+    widths = spec.get("widths", {})
+    has_several_measures = len(_listed(spec.get("y"))) > 1
+    is_side_by_side = has_several_measures and spec["kind"] == "column"
     placeholders = [
         _placeholder(
             place,
-            [dataset.item(guid) for guid in _listed(spec.get(key))] + (pseudo * (place == "x")),
+            [_column_item(dataset, guid, widths) for guid in _listed(spec.get(key))]
+            + [MEASURE_NAMES] * (is_side_by_side and place == "x"),
         )
         for place, key in places.items()
     ]
-    sort, updates = _sorting(spec.get("sort", []), dataset)
     shared = {
         "type": "datalens",
         "version": "4",
@@ -305,7 +346,7 @@ def _chart(name: str, spec: Json, datasets: dict[str, _Dataset], locale: str) ->
             "allowSort": True,
             "allowLabels": True,
         },
-        "colors": pseudo,
+        "colors": [MEASURE_NAMES] * has_several_measures,
         "filters": [
             {
                 **dataset.item(guid),
@@ -313,8 +354,8 @@ def _chart(name: str, spec: Json, datasets: dict[str, _Dataset], locale: str) ->
             }
             for guid, operation, value in dataset.where
         ],
-        "sort": sort,
-        "updates": updates,
+        "sort": [_sorted_by(order, dataset) for order in spec.get("sort", [])],
+        "updates": [],
         "extraSettings": {"pagination": "on", "limit": 100} if spec["kind"] == "table" else {},
         **{key: {} for key in ("colorsConfig", "geopointsConfig", "shapesConfig")},
         **{key: [] for key in ("hierarchies", "labels", "links", "segments", "shapes", "tooltips")},
@@ -325,6 +366,14 @@ def _chart(name: str, spec: Json, datasets: dict[str, _Dataset], locale: str) ->
         "annotation": {"description": ""},
         "data": {"shared": shared},
     }
+
+
+def _column_item(dataset: _Dataset, guid: str, widths: dict[str, int]) -> Json:
+    """A field in its place; in a table with widths, with its share of the table in percent."""
+    if guid not in widths:
+        return dataset.item(guid)
+    width = {"mode": "percent", "value": str(widths[guid])}
+    return {**dataset.item(guid), "columnSettings": {"width": width}}
 
 
 def _placeholder(place: str, items: list[Json]) -> Json:
@@ -339,22 +388,10 @@ def _placeholder(place: str, items: list[Json]) -> Json:
     }
 
 
-def _sorting(orders: list[str], dataset: _Dataset) -> tuple[list[Json], list[Json]]:
-    """`asc x`, `desc x`, or `min x`: by the smallest x, for an axis whose own order means little.
-
-    The last makes a measure of the column for this chart alone, as the wizard does.
-    """
-    sort, updates = [], []
-    for order in orders:
-        way, guid = order.split()
-        item = dataset.item(guid)
-        if way == "min":
-            item |= {"type": "MEASURE", "aggregation": "min", "id": f"measure-{guid}"}
-            updates.append(
-                {"action": "update_field", "field": {"guid": guid, "aggregation": "min"}}
-            )
-        sort.append({**item, "direction": "DESC" if way == "desc" else "ASC"})
-    return sort, updates
+def _sorted_by(order: str, dataset: _Dataset) -> Json:
+    """`asc x` or `desc x`; x need not be a field that the chart shows."""
+    way, guid = order.split()
+    return {**dataset.item(guid), "direction": way.upper()}
 
 
 def _dash(layout: Json, datasets: dict[str, _Dataset], charts: Json, locale: str) -> Json:
@@ -386,7 +423,10 @@ def _tab(
     for spec in tab["items"]:
         if "chart" in spec:
             mock_id, widget = _named(charts, spec["chart"], f"chart on the tab {tab['id']}")
-            items.append(_widget_item(f"{tab['id']}_{spec['chart']}", mock_id, widget["name"]))
+            item_id = f"{tab['id']}_{spec['chart']}"
+            items.append(
+                _widget_item(item_id, mock_id, widget["name"], spec.get("hide_title", False))
+            )
         elif "selector" in spec:
             name = spec["selector"]
             selector = _named(selectors, name, f"selector on the tab {tab['id']}")
@@ -407,7 +447,7 @@ def _tab(
     }
 
 
-def _widget_item(item_id: str, chart_id: str, title: str) -> Json:
+def _widget_item(item_id: str, chart_id: str, title: str, hide_title: bool) -> Json:
     widget_tab = {
         "id": f"{item_id}_tab",
         "title": title,
@@ -417,7 +457,8 @@ def _widget_item(item_id: str, chart_id: str, title: str) -> Json:
         "autoHeight": False,
         "params": {},
     }
-    return {"id": item_id, "type": "widget", "data": {"tabs": [widget_tab], "hideTitle": False}}
+    data = {"tabs": [widget_tab], "hideTitle": hide_title}
+    return {"id": item_id, "type": "widget", "data": data}
 
 
 def _control_item(item_id: str, selector: Json, datasets: dict[str, _Dataset], locale: str) -> Json:
@@ -465,6 +506,20 @@ def _connection(name: str, address: Json) -> Json:
 def _say(text: Any, locale: str) -> Any:
     """A text of the layout: the same in every language, or one per language."""
     return text[locale] if isinstance(text, dict) else text
+
+
+def _translations(words: Json, locale: str) -> dict[str, str]:
+    """What to say for which value; one that a language has no word for is said as it stands."""
+    return {
+        value: _say(word, locale)
+        for value, word in words.items()
+        if not isinstance(word, dict) or locale in word
+    }
+
+
+def _stored(column: str) -> str:
+    """The id of a column as the mart holds it, where its own id gives it in other words."""
+    return f"stored_{column}"
 
 
 def _listed(value: Any) -> list[str]:

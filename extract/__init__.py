@@ -1,3 +1,1 @@
-"""YouTrack → PostgreSQL → marts: the extractor, and the run around it."""
-
-__version__ = "0.1.0"
+"""What reads trackers into the raw schemas, nothing else."""

@@ -26,7 +26,7 @@ class Load:
     `sweep`: look for missing issues now (True), not now (False), or once a day (None).
     `accept_missing`: believe a sweep that misses so much that it would be an error.
     `source_moved`: raw's tracker is said to have moved to this address; compared, then believed.
-    `identity`: what the data in raw belongs to; only a simulation, whose port changes, says it.
+    `identity`: as that of `Configured`.
     """
 
     dsn: str
@@ -53,6 +53,16 @@ class LoadReport:
     # full, backfill, incremental or sweep
     kind: str
 
+    def counts(self) -> dict[str, Any]:
+        """What the run's record keeps of it."""
+        return {
+            "kind": self.kind,
+            "issues_loaded": self.issues_loaded,
+            "activities_loaded": self.activities_loaded,
+            "requests": self.requests,
+            "data_as_of": self.data_as_of and self.data_as_of.isoformat(),
+        }
+
 
 class Tracker(Protocol):
     """One kind of tracker. A database holds at most one instance of each."""
@@ -66,10 +76,12 @@ class Tracker(Protocol):
     # its raw schema, and the tables that loads make there
     schema: ClassVar[str]
     tables: ClassVar[Sequence[Table]]
-    # its settings in the environment, all of them optional; secrets are of type SecretStr
+    # its settings in the environment, all of them optional;
     settings: ClassVar[type[BaseSettings]]
-    # those without which it cannot be asked, and what to say of each
+    # the variables without which it cannot be asked, and what to say of each
     required: ClassVar[dict[str, str]]
+    # the variables that hold a secret
+    secrets: ClassVar[tuple[str, ...]]
 
     def examine(self, settings: Any) -> Iterator[Found]:
         """Ask it what a run will need, without changing anything."""
@@ -80,3 +92,15 @@ class Tracker(Protocol):
         Raises RunError with what to mend; nothing that is raised holds a secret. Whatever was
         loaded before stays, and the next load goes on from there.
         """
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A tracker that a run loads, with its settings.
+
+    `identity`: what its data belong to; only a simulation, whose port changes, says it.
+    """
+
+    tracker: Tracker
+    settings: Any
+    identity: str | None = None

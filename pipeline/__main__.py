@@ -1,4 +1,4 @@
-"""The command line: `python -m extract <command>`; `--help` lists the commands."""
+"""The command line: `python -m pipeline <command>`; `--help` lists the commands."""
 
 import argparse
 import codecs
@@ -17,14 +17,14 @@ sys.warnoptions.append("ignore:resource_tracker:UserWarning")
 
 from rich.console import Console  # noqa: E402
 
-from extract import __version__  # noqa: E402
 from extract.errors import ConfigurationError, RunError, disk_faults_named  # noqa: E402
+from pipeline import __version__  # noqa: E402
 
 EXIT_CODES = """exit codes:
   0  fine                          4  the database
   1  a model or a test failed     75  another run holds the lock
   2  usage                        78  configuration
-  3  YouTrack                     130  stopped by Ctrl-C; 143 by SIGTERM
+  3  the tracker                  130  stopped by Ctrl-C; 143 by SIGTERM
 
 Settings are read from the environment and from .env; see .env.example."""
 
@@ -61,20 +61,22 @@ def _have_a_home() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m extract",
-        description="Delivery metrics from YouTrack in your own PostgreSQL.",
+        prog="python -m pipeline",
+        description="Delivery metrics from your tracker in your own PostgreSQL.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    run = commands.add_parser("run", help="load from YouTrack, build and test the marts, publish")
+    run = commands.add_parser(
+        "run", help="load from the tracker, build and test the marts, publish"
+    )
     _add_load_options(run)
     _add_vars(run)
     run.set_defaults(command=_run, extract=True, build=True)
 
-    load = commands.add_parser("load", help="load from YouTrack into raw, build nothing")
+    load = commands.add_parser("load", help="load from the tracker into raw, build nothing")
     _add_load_options(load)
     load.set_defaults(command=_run, extract=True, build=False, vars=None)
 
@@ -118,12 +120,12 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept-missing",
         action="store_true",
-        help="once: believe YouTrack although many issues are gone",
+        help="once: believe the tracker although many issues are gone",
     )
     parser.add_argument(
         "--source-moved",
         action="store_true",
-        help="once: the same YouTrack has another address; compare, and go on there",
+        help="once: the same tracker has another address; compare, and go on there",
     )
 
 

@@ -17,9 +17,9 @@ import psycopg2
 import yaml
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
+from extract.errors import ConfigurationError, DiskError, RunError, UsageError
 from pipeline import publish
 from pipeline.database import Database
-from extract.errors import ConfigurationError, DiskError, RunError, UsageError
 from pipeline.redaction import plain
 from pipeline.settings import PROJECT_ROOT, dbt_target
 
@@ -208,6 +208,7 @@ class Dbt:
         given_vars: dict[str, Any],
         *,
         as_of: datetime,
+        trackers: list[str],
         on_progress: Callable[[str, int, int | None], None],
         own_schema: str | None = None,
     ) -> None:
@@ -216,6 +217,7 @@ class Dbt:
         self._vars = {
             **{name: value for name, value in given_vars.items() if name != "as_of"},
             "marts_schema": publish.LIVE if own_schema else publish.NEXT,
+            "trackers": trackers,
         }
         self._target = dbt_target() / "try" if own_schema else dbt_target()
         self._on_progress = on_progress

@@ -34,6 +34,8 @@ _COUNTED = {
     "build": "models and tests built",
 }
 
+# whose words are for people; of the libraries, only warnings are kept
+_OURS = ("extract", "pipeline", "report")
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -43,7 +45,10 @@ _LEVELS = {
 
 
 class RunConsole:
-    """The voice of one run. Use as a context manager around the run's work."""
+    """The voice of one run. Use as a context manager around the run's work.
+
+    `warnings` are those said so far, a line each, without secrets.
+    """
 
     def __init__(self, redactor: Redactor, level: str = "info") -> None:
         self.redact = redactor
@@ -51,6 +56,7 @@ class RunConsole:
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
         self._level = _LEVELS[level]
         self._kept: deque[str] = deque(maxlen=LINES_KEPT)
+        self.warnings: list[str] = []
         self._tasks: dict[str, TaskID] = {}
         self._said_at: dict[str, float] = {}
         self._progress = Progress(
@@ -66,7 +72,7 @@ class RunConsole:
     def __enter__(self) -> Self:
         root = logging.getLogger()
         root.addHandler(self._handler)
-        logging.getLogger("extract").setLevel(self._level)
+        self._take_level()
         self._progress.start()
         return self
 
@@ -82,7 +88,11 @@ class RunConsole:
     def set_level(self, level: str) -> None:
         """Take the level once the settings are read."""
         self._level = _LEVELS[level]
-        logging.getLogger("extract").setLevel(self._level)
+        self._take_level()
+
+    def _take_level(self) -> None:
+        for name in _OURS:
+            logging.getLogger(name).setLevel(self._level)
 
     def say(self, message: str, *, style: str | None = None) -> None:
         """One line for people and for the log."""
@@ -92,6 +102,7 @@ class RunConsole:
 
     def warn(self, message: str) -> None:
         """A line that wants attention; the run goes on."""
+        self.warnings.append(plain(self.redact(message)))
         self.say(f"warning: {message}", style="yellow")
 
     def keep(self, line: str) -> None:
@@ -134,7 +145,7 @@ class _KeepingHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = self._console.redact(self.format(record))
-        if record.name.startswith("extract"):
+        if record.name.startswith(_OURS):
             if record.levelno >= logging.WARNING:
                 self._console.warn(record.getMessage())
             else:

@@ -1,6 +1,7 @@
 """The PostgreSQL of a run: the one that the environment names, or the embedded one."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,9 +11,11 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from pipeline import embedded
 from extract.errors import DatabaseError
-from pipeline.settings import PROJECT_ROOT, database_is_given
+from extract.tracker import Tracker
+from extract.trackers import TRACKERS
+from pipeline import embedded
+from pipeline.settings import PROJECT_ROOT, database_is_given, named_trackers
 
 OLDEST_VERSION = 15
 CONNECT_TIMEOUT_SECONDS = 10
@@ -23,11 +26,14 @@ OWN_DATABASE = "leadtime"
 # The system's words for a full disk, as a server with English messages passes them on
 NO_SPACE = "No space left on device"
 
-# How the marts say that a text is not known.
-NONE = "(none)"
-
-# The schemas that a run writes to (dlt merges by way of raw_staging). No other one is touched.
-SCHEMAS = ("raw", "raw_staging", "ops", "seeds", "staging", "intermediate", "marts", "marts_next")
+# Where loads land; dlt merges by way of the second of each.
+RAW_SCHEMAS = tuple(
+    schema for tracker in TRACKERS for schema in (tracker.schema, f"{tracker.schema}_staging")
+)
+# The schemas that a run writes to. No other one is touched.
+SCHEMAS = (
+    *RAW_SCHEMAS, "ops", "seeds", "staging", "intermediate", "marts", "marts_next",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -179,11 +185,11 @@ def refuse_without_rights(connection: Connection) -> None:
         refuse_strangers(cursor, user)
 
 
-def ensure_schemas(connection: Connection) -> None:
+def ensure_schemas(connection: Connection, raw_schemas: Iterable[str]) -> None:
     """Create the schemas that a run writes to, but those that are made when they are needed."""
-    made_later = {"marts_next", "raw_staging"}
+    made_later = {"marts_next", *RAW_SCHEMAS}
     with connection.cursor() as cursor:
-        for schema in sorted(set(SCHEMAS) - made_later):
+        for schema in sorted({*SCHEMAS, *raw_schemas} - (made_later - {*raw_schemas})):
             cursor.execute("select to_regnamespace(%s) is null", (schema,))
             # asked first, as `if not exists` answers with a notice
             if cursor.fetchone()[0]:
@@ -239,3 +245,22 @@ def _explained(error: psycopg2.Error) -> DatabaseError:
     else:
         advice = "look at PGHOST and PGPORT, and whether PostgreSQL is running there"
     return DatabaseError(f"PostgreSQL: {message}; {advice}")
+
+
+def trackers_of(connection: Connection, *, is_demo: bool) -> list[Tracker]:
+    """The trackers that the marts are made of: those configured, and those that were loaded."""
+    named = TRACKERS[:1] if is_demo else named_trackers()
+    loaded = loaded_trackers(connection)
+    return [each for each in TRACKERS if each in named or each in loaded] or [TRACKERS[0]]
+
+
+def loaded_trackers(connection: Connection) -> list[Tracker]:
+    """The trackers of which a load has left something."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select array_agg(name) from unnest(%s) as name "
+            "where to_regclass(name || '.extract_runs') is not null",
+            ([tracker.schema for tracker in TRACKERS],),
+        )
+        schemas = cursor.fetchone()[0] or ()
+    return [tracker for tracker in TRACKERS if tracker.schema in schemas]

@@ -15,11 +15,11 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 from rich.console import Console
 
-from extract import __version__
-from pipeline import embedded
-from pipeline.build import check_vars, definition
-from pipeline.database import NONE, Database, find_database, refuse_strangers
 from extract.errors import ConfigurationError, DatabaseError, DiskError, RunError
+from extract.tracker import Tracker
+from pipeline import __version__, embedded
+from pipeline.build import check_vars, definition
+from pipeline.database import Database, find_database, refuse_strangers
 from pipeline.ownership import refuse_strangers_tables
 from pipeline.redaction import Redactor, plain
 from pipeline.seeds import check_seeds
@@ -30,11 +30,12 @@ from pipeline.settings import (
     dbt_target,
     ignored_database_variables,
     load_environment,
+    named_trackers,
     nothing_is_configured,
     read_settings,
     source_problem,
 )
-from extract.youtrack.examination import examine
+from report.data import NONE
 from report.settings import read_details, read_locale
 
 ENOUGH_DISK_BYTES = 2 * 1024**3
@@ -65,7 +66,7 @@ def show_health() -> int:
     console = Console(highlight=False, soft_wrap=True)
     redactor = Redactor()
     code = 0
-    for part in (_machine, _settings, _folders, _database, _youtrack):
+    for part in (_machine, _settings, _folders, _database, _trackers):
         for finding in _told(part):
             redactor.add(*(os.environ.get(name) for name in SECRETS))
             mark, style = _MARKS[finding.level]
@@ -253,15 +254,18 @@ def _row(connection: Connection, query: str, values: tuple[Any, ...]) -> tuple[A
         return cursor.fetchone()
 
 
-def _youtrack() -> Findings:
+def _trackers() -> Findings:
     try:
-        settings = read_settings()
+        _, settings = read_settings()
     except ConfigurationError:
         return  # told with the settings
-    if not settings.youtrack_url or not settings.youtrack_token:
-        return
-    token = settings.youtrack_token.get_secret_value()
-    for found in examine(settings.youtrack_url, token, settings.youtrack_projects):
+    for tracker in named_trackers():
+        if all(os.environ.get(name) for name in tracker.required):
+            yield from _told(partial(_tracker, tracker, settings[tracker.name]))
+
+
+def _tracker(tracker: Tracker, settings: Any) -> Findings:
+    for found in tracker.examine(settings):
         if isinstance(found, RunError):
             yield Finding.of(found)
         else:

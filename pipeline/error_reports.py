@@ -25,7 +25,7 @@ def start(dsn: str | None, redact: Callable[[str], str]) -> None:
     dlt_sentry.before_send = lambda event, hint=None: scrubbed(event, redact)
     configuration = RuntimeConfiguration()
     configuration.sentry_dsn = dsn
-    configuration.pipeline_name = "youtrack"
+    configuration.pipeline_name = "lead-time"
     dlt_sentry.init_sentry(configuration)
 
 

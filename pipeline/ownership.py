@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from pipeline.database import SCHEMAS
 from extract.errors import DatabaseError
+from extract.tracker import Tracker
+from pipeline.database import SCHEMAS
 
 _TABLE = """
     create table if not exists ops.made_relations (
@@ -104,6 +105,22 @@ def refuse_strangers_tables(cursor: Cursor, schemas: Iterable[str] = SCHEMAS) ->
             f"{', '.join(strangers)}. Move each to a schema of its own (alter … set schema), drop "
             "it, or give the runs a database of their own (PGDATABASE); nothing was changed"
         )
+
+
+def made_tables(trackers: Iterable[Tracker]) -> list[tuple[str, str]]:
+    """The tables (schema, name) that runs and loads make, the loader's own among them."""
+    own = ["_dlt_loads", "_dlt_pipeline_state", "_dlt_version"]
+    return [
+        ("ops", "pipeline_runs"),
+        # the view that answers before there is any mart
+        ("marts", "pipeline_status"),
+        *(
+            (schema, name)
+            for tracker in trackers
+            for schema in (tracker.schema, f"{tracker.schema}_staging")
+            for name in (*(table.name for table in tracker.tables), *own)
+        ),
+    ]
 
 
 def claim(connection: Connection, tables: Iterable[tuple[str, str]]) -> None:

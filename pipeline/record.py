@@ -11,8 +11,8 @@ from typing import Any
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from extract import __version__
 from extract.errors import DatabaseError, LockedError
+from pipeline import __version__
 
 # "leadtime" in ASCII, read as a bigint; any number that nobody else locks would do
 LOCK_KEY = int.from_bytes(b"leadtime", "big")
@@ -35,16 +35,29 @@ _TABLE = """
         version text,
         issues_loaded bigint,
         activities_loaded bigint,
+        loads jsonb,
         models_built integer,
         tests_failed integer,
         tests_warned integer,
         lock_key bigint not null,
-        open_fault text
+        open_fault text,
+        warnings text
     )
 """
 # Columns that came after the first version. Looked for before they are added, because even an
 # `alter` that changes nothing waits for whoever reads the status.
-_LATER_COLUMNS = {"open_fault": "text"}
+_LATER_COLUMNS = {"loads": "jsonb", "open_fault": "text", "warnings": "text"}
+
+
+def add_later_columns(cursor: Cursor) -> None:
+    """Give the record of an earlier version the columns that it did not know."""
+    cursor.execute(
+        "select attname from pg_attribute where attrelid = 'ops.pipeline_runs'::regclass"
+    )
+    there = {name for (name,) in cursor.fetchall()}
+    for name, kind in _LATER_COLUMNS.items():
+        if name not in there:
+            cursor.execute(f"alter table ops.pipeline_runs add column {name} {kind}")
 
 
 def take_lock(connection: Connection) -> None:
@@ -102,7 +115,7 @@ class RunRecord:
         """
         with self.connection.cursor() as cursor:
             cursor.execute(_TABLE)
-            self._add_later_columns(cursor)
+            add_later_columns(cursor)
             # we hold the lock: whatever else says RUNNING is dead
             cursor.execute(
                 "update ops.pipeline_runs set status = 'NOK', finished_at = clock_timestamp(), "
@@ -119,15 +132,6 @@ class RunRecord:
             )
         self.forget_old()
         return died_before
-
-    def _add_later_columns(self, cursor: Cursor) -> None:
-        cursor.execute(
-            "select attname from pg_attribute where attrelid = 'ops.pipeline_runs'::regclass"
-        )
-        there = {name for (name,) in cursor.fetchall()}
-        for name, kind in _LATER_COLUMNS.items():
-            if name not in there:
-                cursor.execute(f"alter table ops.pipeline_runs add column {name} {kind}")
 
     def open_fault(self) -> str | None:
         """The fault that the alarm has told and not taken back; a new row takes it over."""

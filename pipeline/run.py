@@ -15,7 +15,17 @@ from datetime import datetime, timezone
 from typing import Any
 
 import psycopg2
+from psycopg2.extras import Json
 
+from extract.errors import (
+    ConfigurationError,
+    DatabaseError,
+    DiskError,
+    LockedError,
+    RunError,
+)
+from extract.memory import rare_collections
+from extract.tracker import Configured, Load, LoadReport
 from pipeline import error_reports, publish, summary
 from pipeline.alarm import Alarm
 from pipeline.build import BuildError, BuildReport, Dbt, check_vars, definition, moment_of
@@ -25,19 +35,12 @@ from pipeline.database import (
     Database,
     ensure_schemas,
     is_alive,
+    loaded_trackers,
     open_database,
     refuse_without_rights,
+    trackers_of,
 )
-from extract.errors import (
-    ConfigurationError,
-    DatabaseError,
-    DiskError,
-    LockedError,
-    RunError,
-)
-from extract.memory import rare_collections
-from pipeline.ownership import claim, refuse_strangers_tables
-from extract.pipeline import LoadReport, Source, load, made_tables
+from pipeline.ownership import claim, made_tables, refuse_strangers_tables
 from pipeline.record import RunRecord, holds_lock, take_lock
 from pipeline.redaction import Redactor
 from pipeline.seeds import check_seeds
@@ -46,14 +49,14 @@ from pipeline.session import Session
 from pipeline.settings import (
     PROJECT_ROOT,
     SECRETS,
-    Settings,
     ignored_database_variables,
     load_environment,
+    named_trackers,
     nothing_is_configured,
     read_settings,
     source_problem,
 )
-from pipeline.simulated import forget_other_company, simulated_youtrack
+from pipeline.simulated import forget_other_company, simulated_company
 from report.settings import read_details, read_locale
 
 
@@ -73,12 +76,13 @@ class RunOptions:
 class _Result:
     """What a run has done so far."""
 
-    load: LoadReport | None = None
+    # by the tracker's name
+    loads: dict[str, LoadReport] = field(default_factory=dict)
     build: BuildReport = field(default_factory=BuildReport)
 
     def counts(self) -> str:
-        issues = self.load.issues_loaded if self.load else 0
-        activities = self.load.activities_loaded if self.load else 0
+        issues = sum(load.issues_loaded for load in self.loads.values())
+        activities = sum(load.activities_loaded for load in self.loads.values())
         return (
             f"{issues:,} issues and {activities:,} changes loaded, "
             f"{self.build.models_built} models built, "
@@ -177,14 +181,17 @@ def _session(
         take_lock(connection)
         with connection.cursor() as cursor:
             refuse_strangers_tables(cursor)
-        ensure_schemas(connection)
-        claim(connection, made_tables())
+        trackers = trackers_of(connection, is_demo=is_demo)
+        ensure_schemas(connection, [tracker.schema for tracker in trackers])
+        claim(connection, made_tables(trackers))
         record = RunRecord(database.connect(), run_id, as_of)
         died_before = record.start(started_at)
         alarm.memory = record
         if died_before:
             console.warn("the run before this one died without a word; it is recorded as NOK now")
-        yield Session(database, connection, record, console, alarm, died_before, is_demo, problem)
+        yield Session(
+            database, connection, record, console, alarm, trackers, died_before, is_demo, problem
+        )
         record.connection.close()
     finally:
         connection.close()
@@ -196,7 +203,13 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
     if options.build:
         check_seeds()
     with _company(session, options, as_of) as company:
-        dbt = Dbt(database, options.dbt_vars, as_of=as_of, on_progress=console.progress)
+        dbt = Dbt(
+            database,
+            options.dbt_vars,
+            as_of=as_of,
+            trackers=[tracker.name for tracker in session.trackers],
+            on_progress=console.progress,
+        )
         has_status = _exists(session, "marts.pipeline_status")
         if options.build or not has_status:
             dbt.parse()
@@ -204,12 +217,12 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
             dbt.build_status_view()
             publish.publish_status_view(session.connection, reader=_reader(options))
         # Only now: a mistake in the settings shows on the dashboard too.
-        settings = read_settings()
+        settings, of_trackers = read_settings()
         # of the page, which the end of the run writes
         read_locale(), read_details()
         if session.source_problem and options.extract:
             raise ConfigurationError(session.source_problem)
-        if not options.extract and not _exists(session, "raw.extract_runs"):
+        if not options.extract and not loaded_trackers(session.connection):
             raise ConfigurationError(
                 "nothing is loaded yet, so there is nothing to build: make run"
             )
@@ -217,8 +230,9 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
         with session.limited_to(settings.run_timeout_minutes):
             if options.extract:
                 session.record.update(stage="extract")
-                source = company() if company else _configured_source(settings)
-                result.load = _load(session, options, source, as_of)
+                sources = [company()] if company else _configured(session, of_trackers)
+                for source in sources:
+                    _load(session, options, source, as_of, result)
             else:
                 session.record.keep_data_as_of()
             if options.build:
@@ -232,12 +246,12 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
 @contextmanager
 def _company(
     session: Session, options: RunOptions, as_of: datetime
-) -> Iterator[Callable[[], Source] | None]:
-    """The demo, which is made while dbt reads the project; None where a YouTrack is configured."""
+) -> Iterator[Callable[[], Configured] | None]:
+    """The demo, which is made while dbt reads the project; None where a tracker is configured."""
     if not (session.is_demo and options.extract):
         yield None
         return
-    with simulated_youtrack(as_of.date()) as company:
+    with simulated_company(as_of.date()) as company:
         yield company
 
 
@@ -257,39 +271,47 @@ def _build(session: Session, dbt: Dbt, result: _Result) -> None:
         raise
 
 
-def _load(session: Session, options: RunOptions, source: Source, as_of: datetime) -> LoadReport:
-    working_dir = PROJECT_ROOT / ".local" / "dlt" / session.database.name
-    if source.identity and forget_other_company(session.connection, source.identity, working_dir):
+def _load(
+    session: Session, options: RunOptions, source: Configured, as_of: datetime, result: _Result
+) -> None:
+    """Bring one tracker's raw schema up to date, and record what that came to."""
+    name = source.tracker.name
+    working_dir = PROJECT_ROOT / ".local" / "dlt" / session.database.name / name
+    if source.identity and forget_other_company(session.connection, source, working_dir):
         session.console.say("the simulated company of another day is dropped and loaded anew")
-    report = load(
-        source,
-        session.database.url(),
+    order = Load(
+        dsn=session.database.url(),
         run_id=session.record.run_id,
         as_of=as_of,
         working_dir=working_dir,
+        on_progress=session.console.progress,
         sweep=options.sweep or None,
         accept_missing=options.accept_missing,
         source_moved=options.source_moved,
-        on_progress=session.console.progress,
+        identity=source.identity,
     )
+    report = source.tracker.load(source.settings, order)
     for warning in report.warnings:
         session.console.warn(warning)
+    result.loads[name] = report
+    loads = result.loads.values()
     session.record.update(
-        issues_loaded=report.issues_loaded,
-        activities_loaded=report.activities_loaded,
-        data_as_of=report.data_as_of,
+        issues_loaded=sum(load.issues_loaded for load in loads),
+        activities_loaded=sum(load.activities_loaded for load in loads),
+        data_as_of=max((load.data_as_of for load in loads if load.data_as_of), default=None),
+        loads=Json({key: load.counts() for key, load in result.loads.items()}),
     )
-    return report
 
 
-def _configured_source(settings: Settings) -> Source:
-    return Source(
-        url=settings.youtrack_url,
-        token=settings.youtrack_token.get_secret_value(),
-        projects=settings.youtrack_projects,
-        summaries=settings.youtrack_summaries,
-        parallel_requests=settings.youtrack_parallel_requests,
-    )
+def _configured(session: Session, settings: dict[str, Any]) -> list[Configured]:
+    """The trackers to load; one whose data are there and whose settings are not is told."""
+    named = named_trackers()
+    for tracker in session.trackers:
+        if tracker not in named:
+            session.console.warn(
+                f"{tracker.title} is not configured any more: what is loaded of it stays as it is"
+            )
+    return [Configured(tracker, settings[tracker.name]) for tracker in named]
 
 
 def _publish(session: Session, options: RunOptions) -> None:
@@ -331,14 +353,14 @@ def _end(
             unrecorded = f"the end of the run was not recorded: {unrecorded}"
             error, last_line = error or unrecorded, f"NOK: {unrecorded}"
     if session and not error and options.build:
-        _tell_summary(session)
+        _tell_summary(session, options)
     return code, error, last_line
 
 
 def _write_page(console: RunConsole, database: Database, is_demo: bool) -> None:
     """Write the report page, after the lock is free, so that it shows how the run ended."""
     # imported here: the chart library takes a second
-    from report.__main__ import write_page
+    from pipeline.page import write_page
 
     try:
         path = write_page(database, is_demo=is_demo)
@@ -353,15 +375,22 @@ def _record_end(session: Session, result: _Result, error: str | None) -> str | N
         "models_built": result.build.models_built,
         "tests_failed": result.build.tests_failed,
         "tests_warned": result.build.tests_warned,
+        "warnings": "\n".join(session.console.warnings),
     }
     return session.finish(error)
 
 
-def _tell_summary(session: Session) -> None:
+def _tell_summary(session: Session, options: RunOptions) -> None:
     # a pipe that closes (`make run | head`) makes rich leave: nobody is there to be told
     with suppress(OSError, SystemExit):
         try:
-            summary.show(session.connection, session.console.out, session.database)
+            summary.show(
+                session.connection,
+                session.console.out,
+                session.database,
+                as_of=session.record.as_of,
+                zone=definition("timezone", options.dbt_vars, "UTC"),
+            )
         except psycopg2.Error as error:
             session.console.warn(f"the summary could not be read: {error}")
 

@@ -14,8 +14,8 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
-from pipeline.database import SCHEMAS, Database
 from extract.errors import DatabaseError
+from pipeline.database import SCHEMAS, Database
 
 # Lock and record of a run, the loader's and dbt's threads; seen at most in pg_stat_activity: 7
 SESSIONS_OF_A_RUN = 8

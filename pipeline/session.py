@@ -13,11 +13,12 @@ from types import FrameType
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
+from extract.errors import RunError
+from extract.tracker import Tracker
 from pipeline import error_reports
 from pipeline.alarm import Alarm
 from pipeline.console import RunConsole
 from pipeline.database import Database
-from extract.errors import RunError
 from pipeline.record import RunRecord
 
 # How long the end of a run waits for a database that restarts, to be recorded there
@@ -33,6 +34,8 @@ class Session:
     record: RunRecord
     console: RunConsole
     alarm: Alarm
+    # what the marts are made of
+    trackers: list[Tracker]
     died_before: bool = False
     is_demo: bool = False
     source_problem: str | None = None

@@ -10,22 +10,26 @@ import stat
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from dotenv import load_dotenv
 from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from extract.errors import ConfigurationError
-from extract.youtrack.address import normalise_url
+from extract.tracker import Tracker
+from extract.trackers import TRACKERS
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 # With one of these set, the operator means a PostgreSQL of their own (libpq's names).
 DATABASE_IS_GIVEN_BY = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
 
-SECRETS = ("YOUTRACK_TOKEN", "PGPASSWORD", "RUN_ALERT_WEBHOOK_URL", "SENTRY_DSN")
+SECRETS = (
+    *(name for tracker in TRACKERS for name in tracker.secrets),
+    "PGPASSWORD", "RUN_ALERT_WEBHOOK_URL", "SENTRY_DSN",
+)  # fmt: skip
 
 
 def dbt_target() -> Path:
@@ -34,41 +38,17 @@ def dbt_target() -> Path:
 
 
 class Settings(BaseSettings):
-    """The checked settings of one run. Secrets are `SecretStr`, so that no repr shows them."""
+    """The checked settings of one run; those of each tracker are its own.
+
+    Secrets are `SecretStr`, so that no repr shows them.
+    """
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
-    youtrack_url: str | None = None
-    youtrack_token: SecretStr | None = None
-    youtrack_projects: Annotated[tuple[str, ...] | None, NoDecode] = None
-    youtrack_summaries: bool = True
-    youtrack_parallel_requests: int = Field(default=4, ge=1, le=16)
     run_timeout_minutes: float = Field(default=240, gt=0, le=7 * 24 * 60, allow_inf_nan=False)
     run_alert_webhook_url: SecretStr | None = None
     sentry_dsn: SecretStr | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-
-    @field_validator("youtrack_url")
-    @classmethod
-    def _normalise_url(cls, value: str | None) -> str | None:
-        return normalise_url(value) if value else None
-
-    @field_validator("youtrack_token", mode="before")
-    @classmethod
-    def _check_token(cls, value: Any) -> Any:
-        token = value.strip() if isinstance(value, str) else value
-        if isinstance(token, str) and not (token.isascii() and token.isprintable()):
-            raise ValueError("it holds a line break or a letter that no token has")
-        if isinstance(token, str) and " " in token:
-            raise ValueError("it holds a space, which no token has")
-        return token or None
-
-    @field_validator("youtrack_projects", mode="before")
-    @classmethod
-    def _split_projects(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return tuple(name.strip() for name in value.split(",") if name.strip()) or None
 
     @field_validator("sentry_dsn")
     @classmethod
@@ -120,33 +100,49 @@ def load_environment(env_file: Path = PROJECT_ROOT / ".env") -> list[str]:
 
 def _misspelt(names: Iterable[str]) -> list[str]:
     """Of these names, those that look like a setting and are none, each with what may be meant."""
-    known = KNOWN_VARIABLES | {name.upper() for name in Settings.model_fields}
+    settings = (Settings, *(tracker.settings for tracker in TRACKERS))
+    known = KNOWN_VARIABLES | {name.upper() for each in settings for name in each.model_fields}
+    prefixes = tuple(f"{tracker.prefix}_" for tracker in TRACKERS)
     told = []
     for name in names:
         # proxies are read in either case, libpq's and our own names in capitals only
         if name in known or name.lower().endswith("_proxy"):
             continue
         close = get_close_matches(name.upper(), known, n=1, cutoff=0.83)
-        if close or name.startswith("YOUTRACK_"):
+        if close or name.startswith(prefixes):
             meant = f"; {close[0]} is meant?" if close else ""
             told.append(f"{name} is no setting{meant}")
     return told
 
 
-def read_settings() -> Settings:
-    """Read and check every setting.
+def read_settings() -> tuple[Settings, dict[str, BaseSettings]]:
+    """Read and check every setting: the run's, and those of each tracker by its name.
 
     Raises ConfigurationError naming each variable that is wrong, never its value: it may be a
     secret.
     """
+    problems: list[str] = []
+    run = _read(Settings, problems)
+    trackers = {tracker.name: _read(tracker.settings, problems) for tracker in TRACKERS}
+    if problems:
+        raise ConfigurationError("; ".join(problems))
+    return run, trackers
+
+
+def _read(kind: type[BaseSettings], problems: list[str]) -> Any:
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
-        problems = (
+        problems += (
             f"{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors(include_input=False, include_url=False)
         )
-        raise ConfigurationError("; ".join(problems)) from None
+        return None
+
+
+def named_trackers() -> list[Tracker]:
+    """The trackers of which a setting that they need is there."""
+    return [each for each in TRACKERS if any(os.environ.get(name) for name in each.required)]
 
 
 def database_is_given() -> bool:
@@ -155,9 +151,8 @@ def database_is_given() -> bool:
 
 
 def nothing_is_configured() -> bool:
-    """Neither a YouTrack nor a database is named: the demo serves."""
-    names = ("YOUTRACK_URL", "YOUTRACK_TOKEN", *DATABASE_IS_GIVEN_BY)
-    return not any(os.environ.get(name) for name in names)
+    """Neither a tracker nor a database is named: the demo serves."""
+    return not (named_trackers() or database_is_given())
 
 
 def ignored_database_variables() -> list[str]:
@@ -215,16 +210,12 @@ def source_problem() -> str | None:
     """
     if nothing_is_configured():
         return None
-    if not os.environ.get("YOUTRACK_URL"):
-        given = next((name for name in DATABASE_IS_GIVEN_BY if os.environ.get(name)), None)
-        return (
-            f"YOUTRACK_URL is missing ({given or 'YOUTRACK_TOKEN'} is set): give your YouTrack's "
-            "address. Simulated data is loaded only when neither YouTrack nor a database is "
-            "configured."
-        )
-    if not os.environ.get("YOUTRACK_TOKEN"):
-        return (
-            "YOUTRACK_TOKEN is missing: a permanent token of a YouTrack service account "
-            "(Profile > Account Security > Tokens)."
-        )
+    for tracker in named_trackers() or TRACKERS[:1]:
+        given = next(n for n in (*DATABASE_IS_GIVEN_BY, *tracker.required) if os.environ.get(n))
+        for name, advice in tracker.required.items():
+            if not os.environ.get(name):
+                return (
+                    f"{name} is missing ({given} is set): {advice}. Simulated data is loaded only "
+                    "when neither a tracker nor a database is configured."
+                )
     return None

@@ -10,15 +10,17 @@ from datetime import date
 from pathlib import Path
 
 import psycopg2
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.errors import RunError
-from extract.pipeline import Source
+from extract.tracker import Configured
+from extract.youtrack.tracker import YouTrack, YouTrackSettings
 from pipeline.settings import PROJECT_ROOT
 
 
 @contextmanager
-def simulated_youtrack(today: date) -> Iterator[Callable[[], Source]]:
+def simulated_company(today: date) -> Iterator[Callable[[], Configured]]:
     """Serve the demo company, as it stands on `today`, while the block lasts.
 
     The company is made while the block does something else; what it gets waits for the company and
@@ -34,7 +36,7 @@ def simulated_youtrack(today: date) -> Iterator[Callable[[], Source]]:
         env={**os.environ, "DEMO_EXIT_ON_EOF": "1"},
     ) as process:
         try:
-            yield lambda: _source(
+            yield lambda: _configured(
                 process.stdout.readline() if process.stdout else "",
                 identity=" ".join(["the demo company of", str(today), *_size()]),
             )
@@ -48,32 +50,36 @@ def _size() -> list[str]:
     return ["--issues", issues] if issues else []
 
 
-def _source(line: str, identity: str) -> Source:
+def _configured(line: str, identity: str) -> Configured:
     """The address and the token from the line that the demo prints when it is ready."""
     words = line.replace("(", " ").replace(")", " ").split()
     url = next((word for word in words if word.startswith("http://")), None)
     token = next((word for word in words if word.startswith("perm")), None)
     if not url or not token:
         raise RunError(f"the demo YouTrack did not start; it said: {line.strip()!r}")
-    return Source(url=url, token=token, identity=identity)
+    settings = YouTrackSettings(youtrack_url=url, youtrack_token=token)
+    return Configured(YouTrack(), settings, identity)
 
 
-def forget_other_company(connection: Connection, identity: str | None, working_dir: Path) -> bool:
+def forget_other_company(connection: Connection, company: Configured, working_dir: Path) -> bool:
     """Drop simulated raw data of another day or size; returns whether there was any.
 
     The company moves with the day, so yesterday's is another one, with the same ids.
     """
+    schema = sql.Identifier(company.tracker.schema)
     with connection.cursor() as cursor:
         try:
             cursor.execute(
-                "select source_url from raw.extract_runs order by started_at desc limit 1"
+                sql.SQL(
+                    "select source_url from {}.extract_runs order by started_at desc limit 1"
+                ).format(schema)
             )
         except psycopg2.errors.UndefinedTable:
             return False
         row = cursor.fetchone()
-        if row is None or row[0] == identity:
+        if row is None or row[0] == company.identity:
             return False
-        cursor.execute("drop schema raw cascade")
-        cursor.execute("create schema raw")
+        cursor.execute(sql.SQL("drop schema {} cascade").format(schema))
+        cursor.execute(sql.SQL("create schema {}").format(schema))
     shutil.rmtree(working_dir, ignore_errors=True)
     return True

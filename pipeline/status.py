@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,12 +10,13 @@ from pathlib import Path
 import psycopg2
 from rich.console import Console
 
-from pipeline.build import Dbt
-from pipeline.database import NONE, Database, open_database
-from pipeline.embedded import binaries
 from extract.errors import DatabaseError
+from pipeline.build import Dbt
+from pipeline.database import Database, open_database, trackers_of
+from pipeline.embedded import binaries
 from pipeline.redaction import plain
 from pipeline.settings import load_environment, nothing_is_configured
+from report.data import NONE
 
 DOCS_PORT = 8080
 
@@ -63,7 +64,16 @@ def show_status() -> int:
 def show_docs() -> None:
     """Write the lineage site and serve it on loopback until it is interrupted."""
     sys.stderr.write("writing the lineage site: dbt asks for the columns of every table …\n")
-    dbt = Dbt(_database(), {}, as_of=datetime.now(timezone.utc), on_progress=lambda *_: None)
+    database = _database()
+    with closing(database.connect()) as connection:
+        trackers = trackers_of(connection, is_demo=nothing_is_configured())
+    dbt = Dbt(
+        database,
+        {},
+        as_of=datetime.now(timezone.utc),
+        trackers=[tracker.name for tracker in trackers],
+        on_progress=lambda *_: None,
+    )
     page = dbt.write_docs()
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"The lineage site, one file that opens from disk: {page}", markup=False)

@@ -1,5 +1,6 @@
 """The summary at the end of a run: what was found, in a few lines a person likes to read."""
 
+from datetime import datetime
 from typing import Any
 
 import psycopg2
@@ -14,19 +15,23 @@ from pipeline.redaction import plain
 PERCENTILES = ("p10", "p25", "p50", "p75", "p85", "p90", "p95")
 LONGEST_BAR = 40
 ALL = "(all)"
+LAST_SPRINTS = "Last closed sprint of each team, issues of every type"
+GUESS = "* a guess, from most of the sprint's issues; say it for sure in board_teams.csv"
 HINTS = """\
   make -s psql SQL='select * from marts.agg_lead_time_percentiles limit 5'
   make status    when the last run was, and whether it was OK
   make docs      what every table and column means, with lineage"""
 
 
-def show(connection: Connection, console: Console, database: Database) -> None:
-    """Print the summary of the marts as they stand."""
+def show(
+    connection: Connection, console: Console, database: Database, *, as_of: datetime, zone: str
+) -> None:
+    """Print the summary of the marts as they stand: their "now", and their time zone's name."""
     with connection.cursor() as cursor:
         _issues(cursor, console)
         _percentiles(cursor, console)
         _spectrum(cursor, console)
-        _last_sprints(cursor, console)
+        _last_sprints(cursor, console, as_of, zone)
     _where_next(console, database)
 
 
@@ -72,7 +77,12 @@ def _percentiles(cursor: psycopg2.extensions.cursor, console: Console) -> None:
     )
     if not rows:
         return
-    table = Table(title="Lead time, days", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title="Lead time of done issues of every type, days",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
     table.add_column("team")
     for heading in ("issues", *PERCENTILES):
         table.add_column(heading, justify="right")
@@ -100,7 +110,12 @@ def _spectrum(cursor: psycopg2.extensions.cursor, console: Console) -> None:
     if not rows:
         return
     most = max(count for _, count in rows)
-    table = Table(title="Lead-time spectrum", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title="Lead-time spectrum of done issues of every type",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
     table.add_column("days")
     table.add_column("issues", justify="right")
     table.add_column("")
@@ -111,12 +126,20 @@ def _spectrum(cursor: psycopg2.extensions.cursor, console: Console) -> None:
     console.print(table)
 
 
-def _last_sprints(cursor: psycopg2.extensions.cursor, console: Console) -> None:
-    rows = _rows(
-        cursor,
+def _last_sprints(
+    cursor: psycopg2.extensions.cursor, console: Console, as_of: datetime, zone: str
+) -> None:
+    """What each team's last sprint came to; a team that stopped having sprints is left out."""
+    cursor.execute(
         """
         with last_sprints as (
-            select distinct on (team) team, sprint_id, sprint
+            select distinct on (team)
+                team,
+                is_team_inferred,
+                sprint_id,
+                sprint,
+                start_at,
+                finish_at
             from marts.dim_sprints
             where is_closed and team <> '(none)'
             order by team, finish_at desc, sprint_id
@@ -124,7 +147,9 @@ def _last_sprints(cursor: psycopg2.extensions.cursor, console: Console) -> None:
 
         select
             last_sprints.team,
+            last_sprints.is_team_inferred,
             last_sprints.sprint,
+            (last_sprints.finish_at at time zone %(zone)s)::date,
             sum(throughput.planned_count),
             sum(throughput.completed_count),
             sum(throughput.added_count),
@@ -132,26 +157,38 @@ def _last_sprints(cursor: psycopg2.extensions.cursor, console: Console) -> None:
         from last_sprints
         inner join marts.agg_sprint_throughput as throughput
             on throughput.sprint_id = last_sprints.sprint_id
-        group by last_sprints.team, last_sprints.sprint
-        order by last_sprints.team
+        where
+            last_sprints.finish_at + 2 * (last_sprints.finish_at - last_sprints.start_at)
+            >= %(as_of)s
+        group by 1, 2, 3, 4
+        order by 1
         """,
+        {"as_of": as_of, "zone": zone},
     )
+    rows = cursor.fetchall()
     if not rows:
         return
     table = Table(
-        title="Last closed sprint of each team, issues of every type",
+        title=LAST_SPRINTS,
         title_justify="left",
         box=None,
         pad_edge=False,
     )
-    for heading in ("team", "sprint"):
+    for heading in ("team", "sprint", "ended"):
         table.add_column(heading)
-    for heading in ("planned", "completed", "added", "carried over"):
+    for heading in ("planned", "completed", "added", "carried\nover"):
         table.add_column(heading, justify="right")
-    for team, sprint, *counts in rows:
-        table.add_row(_text(team), _text(sprint), *(f"{count:,}" for count in counts))
+    for team, is_inferred, sprint, ended, *counts in rows:
+        table.add_row(
+            _text(f"{team} *" if is_inferred else team),
+            _text(sprint),
+            f"{ended}",
+            *(f"{count:,}" for count in counts),
+        )
     console.print()
     console.print(table)
+    if any(is_inferred for _, is_inferred, *_ in rows):
+        console.print(GUESS, markup=False)
 
 
 def _where_next(console: Console, database: Database) -> None:

@@ -16,12 +16,13 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2's own name)
 
+from extract.errors import ConfigurationError, DatabaseError
+from extract.memory import rare_collections
 from pipeline import publish
 from pipeline.build import BuildError, BuildReport, Dbt, check_vars, moment_of
 from pipeline.console import RunConsole
-from pipeline.database import Database, open_database, refuse_without_rights
-from extract.errors import ConfigurationError, DatabaseError
-from extract.memory import rare_collections
+from pipeline.database import Database, open_database, refuse_without_rights, trackers_of
+from pipeline.record import add_later_columns
 from pipeline.redaction import Redactor
 from pipeline.seeds import check_seeds
 from pipeline.server import fit_sessions
@@ -122,12 +123,17 @@ def _build(
         database,
         given_vars,
         as_of=moment_of(given_vars, as_of),
+        trackers=[
+            tracker.name for tracker in trackers_of(connection, is_demo=nothing_is_configured())
+        ],
         on_progress=console.progress,
         own_schema=own_prefix(),
     )
     dbt.parse()
     # a model that fails now must not show what it was last time
     with connection.cursor() as cursor:
+        # pipeline_status reads them, and the next run may be hours away
+        add_later_columns(cursor)
         _drop(cursor, own_prefix())
         for schema in _own_schemas(own_prefix()):
             cursor.execute(

@@ -1,8 +1,9 @@
-"""Headless Chromium, for the README's picture of the page."""
+"""Headless Chromium: the README's picture of the page, and those that a developer looks at."""
 
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from report.data import ReportError
@@ -16,11 +17,35 @@ OPTIONS = (
     "--hide-scrollbars", "--force-device-scale-factor=1",
 )  # fmt: skip
 
-# Down to the end of the charts; the table below them is cut off.
-WIDTH, HEIGHT = 1280, 1812
 # Virtual time, in which the page's charts are drawn; not a wait of as many seconds.
 DRAWING_MILLISECONDS = 20_000
 TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Look:
+    """One way to look at the page."""
+
+    width: int
+    height: int
+    locale: str = "en"
+    is_dark: bool = False
+
+
+# Down to the end of the charts; the table below them is cut off.
+README = Look(width=1280, height=1935)
+LOOKS = {
+    "english": Look(width=1280, height=2500),
+    "russian": Look(width=1280, height=2500, locale="ru"),
+    "dark": Look(width=1280, height=2500, is_dark=True),
+    "phone": Look(width=390, height=3300),
+    "phone-russian-dark": Look(width=390, height=3300, locale="ru", is_dark=True),
+}
+# Chromium makes no window as narrow as a phone: the page stands in a frame of that width.
+FRAME = (
+    '<!doctype html><body style="margin:0"><iframe src="{page}" '
+    'style="border:0;width:{look.width}px;height:{look.height}px"></iframe>'
+)
 
 
 def find_browser() -> str:
@@ -32,28 +57,52 @@ def find_browser() -> str:
     raise ReportError("Chromium is not installed; on Debian: apt-get install chromium")
 
 
-def take_picture(page: Path, picture: Path) -> Path:
-    """A PNG of the upper part of a page; raises ReportError when the browser draws none."""
+def take_picture(page: Path, picture: Path, look: Look = README) -> Path:
+    """A PNG of a page; raises ReportError when the browser draws none."""
+    with tempfile.TemporaryDirectory() as folder:
+        frame = Path(folder) / "frame.html"
+        frame.write_text(FRAME.format(page=page.resolve().as_uri(), look=look), encoding="utf-8")
+        shot = Path(folder) / "picture.png"
+        theme = ["--blink-settings=preferredColorScheme=0"] if look.is_dark else []
+        _run(
+            folder, shot, f"--screenshot={shot}", f"--window-size={look.width},{look.height}",
+            *theme, frame.as_uri(),
+        )  # fmt: skip
+        return _keep(shot, picture)
+
+
+def print_page(page: Path, output: Path) -> Path:
+    """The page as its reader prints it, as PDF; raises ReportError when the browser makes none."""
+    with tempfile.TemporaryDirectory() as folder:
+        printed = Path(folder) / "page.pdf"
+        _run(
+            folder, printed, f"--print-to-pdf={printed}", "--no-pdf-header-footer",
+            page.resolve().as_uri(),
+        )  # fmt: skip
+        return _keep(printed, output)
+
+
+def _run(folder: str, made: Path, *arguments: str) -> None:
     browser = find_browser()
-    with tempfile.TemporaryDirectory() as profile:
-        shot = Path(profile) / "picture.png"
-        try:
-            finished = subprocess.run(  # noqa: S603  (our own arguments)
-                [
-                    browser, *OPTIONS, f"--user-data-dir={profile}/profile", f"--screenshot={shot}",
-                    f"--window-size={WIDTH},{HEIGHT}",
-                    f"--virtual-time-budget={DRAWING_MILLISECONDS}", page.resolve().as_uri(),
-                ],
-                capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise ReportError(f"{browser} did not finish in {TIMEOUT_SECONDS} s") from None
-        if not shot.is_file():
-            last = (finished.stderr.strip().splitlines() or ["no message"])[-1]
-            raise ReportError(f"{browser} drew no picture: {last}")
-        try:
-            picture.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(shot, picture)
-        except OSError as error:
-            raise ReportError(f"{picture} cannot be written ({error.strerror})") from None
-    return picture.resolve()
+    try:
+        finished = subprocess.run(  # noqa: S603  (our own arguments)
+            [
+                browser, *OPTIONS, f"--user-data-dir={folder}/profile",
+                f"--virtual-time-budget={DRAWING_MILLISECONDS}", *arguments,
+            ],
+            capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ReportError(f"{browser} did not finish in {TIMEOUT_SECONDS} s") from None
+    if not made.is_file():
+        last = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ReportError(f"{browser} drew no picture: {last}")
+
+
+def _keep(made: Path, output: Path) -> Path:
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made, output)
+    except OSError as error:
+        raise ReportError(f"{output} cannot be written ({error.strerror})") from None
+    return output.resolve()

@@ -13,6 +13,9 @@ DIMENSIONS = ("team", "issue_type", "sprint", "quarter")
 MEASURES = ("planned", "completed", "planned_completed", "added", "carried_over")
 EPOCH = date(1970, 1, 1)
 
+# how the marts say that a text is not known
+NONE = "(none)"
+
 # Everything that the marts' percentiles are made of, and nothing else.
 MEASURED = "is_done and not is_excluded_team and not has_time_error and lead_time_days is not null"
 
@@ -62,7 +65,8 @@ def _read(cursor: Any, *, details: bool) -> dict[str, Any]:
         f"""
         select team, issue_type, sprint, quarter, issue_id_readable, sprint_start_date,
             resolved_date, (lead_time_days * 100)::bigint,
-            coalesce(lead_time_bucket_order, 2147483647), lead_time_bucket
+            coalesce(lead_time_bucket_order, 2147483647), lead_time_bucket,
+            (lead_time_source = 'field')::integer
             {", summary, assignee" if details else ""}
         from marts.fct_issues where {MEASURED} order by resolved_date, issue_id
         """,  # noqa: S608  (no outside text)
@@ -78,6 +82,7 @@ def _read(cursor: Any, *, details: bool) -> dict[str, Any]:
         """,  # noqa: S608  (no outside text)
     )
     values = _values(issues, sprints)
+    time_zone = _time_zone(cursor)
     codes = {name: {value: code for code, value in enumerate(values[name])} for name in DIMENSIONS}
     data: dict[str, Any] = {
         "values": values,
@@ -88,7 +93,9 @@ def _read(cursor: Any, *, details: bool) -> dict[str, Any]:
             "date": [(row[6] - EPOCH).days for row in issues],
             "cents": [row[7] for row in issues],
             "bucket": _places(row[8] for row in issues),
+            "is_from_field": [row[10] for row in issues],
         },
+        "sprints": _sprints(cursor, values["sprint"], time_zone),
         "throughput": _encoded(sprints, codes)
         | {"is_story": [int(row[5]) for row in sprints]}
         | {
@@ -97,13 +104,13 @@ def _read(cursor: Any, *, details: bool) -> dict[str, Any]:
             for offset, unit in enumerate(("issues", "points"))
         },
         "status": _status(cursor),
-        "time_zone": _time_zone(cursor),
+        "time_zone": time_zone,
         "written_at": _iso(datetime.now(timezone.utc)),
     }
     if details:
         data["issues"] |= {
-            "summary": [row[10] for row in issues],
-            "assignee": [row[11] for row in issues],
+            "summary": [row[11] for row in issues],
+            "assignee": [row[12] for row in issues],
         }
     return data
 
@@ -145,13 +152,44 @@ def _places(orders: Iterable[int]) -> list[int]:
     return [place[order] for order in found]
 
 
+def _sprints(cursor: Any, names: list[str], time_zone: str) -> list[dict[str, Any] | None]:
+    """Of each sprint by its place in `names`: whose it is, when it ends; None without issues."""
+    cursor.execute(
+        """
+        select distinct on (throughput.sprint)
+            throughput.sprint,
+            dim_sprints.team,
+            dim_sprints.is_team_inferred,
+            (throughput.finish_at at time zone %s)::date,
+            throughput.is_closed
+        from marts.agg_sprint_throughput as throughput
+        inner join marts.dim_sprints on dim_sprints.sprint_id = throughput.sprint_id
+        """,
+        (time_zone,),
+    )
+    found = {
+        name: {
+            "team": team,
+            "is_team_inferred": is_team_inferred,
+            "finish": (finish - EPOCH).days,
+            "is_closed": is_closed,
+        }
+        for name, team, is_team_inferred, finish, is_closed in cursor.fetchall()
+    }
+    return [found.get(name) for name in names]
+
+
 def _status(cursor: Any) -> dict[str, Any]:
-    names = ("status", "last_finished_status", "last_run_at", "last_ok_at", "data_as_of", "error")
+    names = (
+        "status", "last_finished_status", "last_run_at", "last_ok_at", "data_as_of", "error",
+        "warnings",
+    )  # fmt: skip
     cursor.execute(f"select {', '.join(names)} from marts.pipeline_status")  # noqa: S608
     row = dict(zip(names, cursor.fetchone(), strict=True))
+    warnings = row.pop("warnings")
     return {
         name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()
-    }
+    } | {"warnings": [] if warnings == NONE else warnings.split("\n")}
 
 
 def _time_zone(cursor: Any) -> str:

@@ -14,13 +14,17 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
-from pipeline.settings import PROJECT_ROOT
 from report import data as marts
-from report.charts import PERCENTS, specifications
+from report.charts import CHARTED, HEADLINES, TABLED, keys, specifications
 from report.settings import TIME_LOCALES, read_texts
 
 TEMPLATES = Path(__file__).resolve().parent / "template"
-CACHE = PROJECT_ROOT / ".local" / "cache"
+# in the order in which they use each other
+SCRIPTS = (
+    "page", "words", "statistics", "tables", "selection", "charts", "run", "lead_time", "sprints",
+    "main",
+)  # fmt: skip
+CACHE = Path(__file__).resolve().parent.parent / ".local" / "cache"
 
 
 def write_report(
@@ -44,15 +48,16 @@ def write_report(
 def render(content: dict[str, Any], *, locale: str, is_demo: bool = False) -> str:
     """The page's HTML. Nothing from the marts reaches it but as JSON in a block of data."""
     texts = read_texts(locale)
-    scripts = {"vega": vega_scripts(), "page": (TEMPLATES / "page.js").read_text(encoding="utf-8")}
+    scripts = {"vega": vega_scripts(), "page": page_script()}
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     payload = {
         **content,
         "buckets": [texts["bucket_labels"].get(label, label) for label in content["buckets"]],
         "locale": locale,
         "texts": texts,
-        "percents": PERCENTS,
-        "charts": specifications(texts),
+        "percents": {"headlines": HEADLINES, "charted": CHARTED, "tabled": TABLED},
+        "charts": specifications(texts, buckets=len(content["buckets"])),
+        "keys": keys(),
         "format_locale": vl_convert.get_format_locale(TIME_LOCALES[locale]),
         "time_locale": vl_convert.get_time_format_locale(TIME_LOCALES[locale]),
     }
@@ -77,6 +82,15 @@ def policy(scripts: list[str], style: str) -> str:
         f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def page_script() -> str:
+    """The page's own scripts as one: each file is a module that those after it may use."""
+    modules = [
+        (TEMPLATES / "scripts" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS
+    ]
+    # a block of their own, whatever names Vega's script takes
+    return "\n".join(['"use strict";', "{", *modules, "}"])
 
 
 def script_safe(value: Any) -> str:

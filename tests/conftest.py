@@ -11,16 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
 from extracting import Extraction, extraction
+from pages import CHROMIUM, DRIVER
 from psycopg2 import sql
 from warm import WarmProcess
 
 from demo.company import Company
 from demo.server import Server, start
 from pipeline import embedded
+from report.browser import OPTIONS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLES = REPOSITORY.parent / "shared" / "youtrack-samples"
@@ -41,6 +44,11 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+def more_draws(*values: Any) -> list[Any]:
+    """Parameters beyond those that `make test` runs: as `make test-slow` and the CI do."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 # every setting of a run, so that no test sees the developer's own
@@ -182,14 +190,14 @@ class Project:
     def run(
         self, *arguments: str, environment: dict[str, str] | None = None, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
-        """`python -m extract …` there, with nothing configured but `environment`."""
+        """`python -m pipeline …` there, with nothing configured but `environment`."""
         if self.warm:
             with tempfile.TemporaryDirectory() as folder:
                 return self.warm.run(
                     arguments, clean_environment(environment), Path(folder), timeout
                 )
         return subprocess.run(
-            [sys.executable, "-m", "extract", *arguments],
+            [sys.executable, "-m", "pipeline", *arguments],
             cwd=self.root,
             env=clean_environment(environment),
             capture_output=True,
@@ -268,3 +276,20 @@ def published(
 def demo_run(project: Project) -> subprocess.CompletedProcess[str]:
     """What `make run` does on a fresh clone: the demo company in the embedded PostgreSQL."""
     return project.run("run")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Headless Chromium; for tests that `pages.needs_browser` marks."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (*OPTIONS, "--window-size=1280,1000",
+                     f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()

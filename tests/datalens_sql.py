@@ -12,11 +12,18 @@ Json = dict[str, Any]
 
 LIMIT = 1_000_001
 
+# markup travels as text: (cl "words" "#colour")
+MARKUP = {"COLOR": "cl", "SIZE": "sz", "BOLD": "b"}
+TEXT, MARKED = "\0", "\1"
+
 REWRITES = (
     (r"QUANTILE\((\[\w+\]), ([\d.]+?)0*\)", r"percentile_disc(\2) WITHIN GROUP (ORDER BY \1)"),
     (r"COUNTD\((\[\w+\])\)", r"count(DISTINCT \1)"),
     (r"(SUM\(\[\w+\]\)) ?/ ?", r"CAST(\1 AS DOUBLE PRECISION) / "),
     (r"IFNULL\(", "coalesce("),
+    (r"ISNULL\((\[\w+\])\)", r"\1 IS NULL"),
+    (r"STR\((\[\w+\])\)", r"to_char(\1, 'YYYY-MM-DD')"),  # of dates alone
+    (r"CONCAT\(", "concat("),
     (r"\b(SUM|MAX|MIN|COUNT)\(", lambda match: f"{match[1].lower()}("),
     (r"\bELSEIF\b", "WHEN"),
     (r"\bIF\b", "CASE WHEN"),
@@ -29,17 +36,20 @@ def expression(field: Json, fields: dict[str, Json]) -> str:
         column = f"av.{field['source']}"
         return column if field["aggregation"] == "none" else f"{field['aggregation']}({column})"
     texts = re.findall(r'"([^"]*)"', field["guid_formula"])
-    sql = re.sub(r'"[^"]*"', "\0", field["guid_formula"])
-    # markup travels as text: (cl "words" "#colour")
-    while "COLOR(" in sql:
-        place = sql[: sql.index("COLOR(")].count("\0")
-        texts[place : place + 2] = ['(cl "{}" "{}")'.format(*texts[place : place + 2])]
-        sql = re.sub(r"COLOR\(\0,\s*\0\)", "\0", sql, count=1)
+    sql = re.sub(r'"[^"]*"', TEXT, field["guid_formula"])
+    while found := re.search(rf"({'|'.join(MARKUP)})\(([{TEXT}{MARKED}])(,\s*{TEXT})?\)", sql):
+        start = len(re.findall(f"[{TEXT}{MARKED}]", sql[: found.start()]))
+        end = start + (2 if found[3] else 1)
+        words = [f'"{text}"' for text in texts[start:end]]
+        if found[2] == MARKED:
+            words[0] = texts[start]
+        texts[start:end] = [f"({MARKUP[found[1]]} {' '.join(words)})"]
+        sql = sql[: found.start()] + MARKED + sql[found.end() :]
     for pattern, replacement in REWRITES:
         sql = re.sub(pattern, replacement, sql)
     sql = re.sub(r"\[(\w+)\]", lambda match: expression(fields[match[1]], fields), sql)
     literals = iter(texts)
-    return re.sub("\0", lambda _: _literal(next(literals), "string"), sql)
+    return re.sub(f"[{TEXT}{MARKED}]", lambda _: _literal(next(literals), "string"), sql)
 
 
 def chart_sql(workbook: Json, chart: Json, selected: dict[str, list[str]] | None = None) -> str:
@@ -63,14 +73,11 @@ def chart_sql(workbook: Json, chart: Json, selected: dict[str, list[str]] | None
 
 
 def chart_fields(workbook: Json, chart: Json) -> dict[str, Json]:
-    """The fields of a chart's dataset, as the chart's own updates leave them."""
+    """The fields of a chart's dataset; a chart of ours changes none of them."""
     shared = chart["data"]["shared"]
+    assert shared["updates"] == []  # noqa: S101
     schema = entries(workbook, "dataset")[shared["datasetsIds"][0]]["result_schema"]
-    fields = {field["guid"]: field for field in schema}
-    for update in shared["updates"]:
-        guid = update["field"]["guid"]
-        fields[guid] = {**fields[guid], **update["field"], "type": "MEASURE"}
-    return fields
+    return {field["guid"]: field for field in schema}
 
 
 def chart_columns(chart: Json) -> list[str]:

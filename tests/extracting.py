@@ -12,7 +12,9 @@ from urllib.parse import quote
 
 from demo.company import Company
 from demo.server import Server, start
-from extract.pipeline import LoadReport, Patience, Source, load
+from extract.client import Patience
+from extract.tracker import Load, LoadReport
+from extract.youtrack.load import Source, load
 
 # a fault costs a test a moment, not a minute
 IMPATIENT = Patience(
@@ -56,18 +58,16 @@ class Extraction:
     def load(self, **options: Any) -> LoadReport:
         """One load; `source` options (projects, token, url, …) are told from those of `load`."""
         changes = {key: options.pop(key) for key in list(options) if hasattr(self.source, key)}
-        return load(
-            replace(self.source, **changes),
-            self.dsn,
-            **{
-                "run_id": f"run_{next(self._numbers)}",
-                "as_of": datetime.now(timezone.utc),
-                "working_dir": self.folder,
-                "on_progress": lambda *told: self.progress.append(told),
-                "patience": IMPATIENT,
-                **options,
-            },
-        )
+        patience = options.pop("patience", IMPATIENT)
+        order = {
+            "run_id": f"run_{next(self._numbers)}",
+            "as_of": datetime.now(timezone.utc),
+            "working_dir": self.folder,
+            "on_progress": lambda *told: self.progress.append(told),
+            **options,
+        }
+        source = replace(self.source, **changes)
+        return load(source, Load(dsn=self.dsn, **order), patience=patience)
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple]:
         with self.connection.cursor() as cursor:

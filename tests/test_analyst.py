@@ -10,8 +10,8 @@ from conftest import FROZEN, PostgresServer, Project
 from test_run import fingerprint, value
 
 from demo.server import Server
-from pipeline import trial
 from extract.errors import DatabaseError
+from pipeline import trial
 from pipeline.trial import Difference, differences
 
 MARTS = "dbt_project/models/marts"

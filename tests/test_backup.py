@@ -99,7 +99,8 @@ def test_the_embedded_database_is_found_and_dumped(tmp_path: Path):
     python = tmp_path / ".venv" / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
-    (tmp_path / "extract").symlink_to(REPOSITORY / "extract")
+    for package in ("extract", "pipeline", "report"):
+        (tmp_path / package).symlink_to(REPOSITORY / package)
     commands = _documented("embedded")
     socket = embedded.start(data)
     try:

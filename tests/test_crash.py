@@ -23,8 +23,8 @@ from reference import KEYS, compare, read_marts
 
 from demo.company import Company
 from demo.server import Server, start
+from extract.landing import Landing
 from pipeline.record import LOCK_KEY
-from extract.youtrack.warehouse import Warehouse
 
 SHORT_KILLS = 3
 # 50 kills: ten databases, five kills each
@@ -95,7 +95,7 @@ class Victim:
     @contextmanager
     def _started(self) -> Iterator[subprocess.Popen]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "extract", "run", "--vars", FROZEN],
+            [sys.executable, "-m", "pipeline", "run", "--vars", FROZEN],
             cwd=self.project.root,
             env=clean_environment(self.environment),
             stdout=subprocess.DEVNULL,
@@ -167,6 +167,7 @@ def stage_seconds(connection) -> dict[str, float]:
         return dict(zip(("extract", "build"), cursor.fetchone(), strict=True))
 
 
+@pytest.mark.slow
 def test_killed_runs_and_one_more_equal_one_clean_run(
     server: PostgresServer,
     project: Project,
@@ -204,16 +205,16 @@ def test_a_catch_up_that_dies_between_its_packages_loses_no_change(
         killed = extraction(server, database, youtrack, tmp_path / "killed")
         killed.load()
         company.random_edits(random.Random(3), 30, deletions=False)
-        load, calls = Warehouse.load, []
+        load, calls = Landing.load, []
 
-        def load_and_die(self: Warehouse, *args: object, **options: object) -> None:
+        def load_and_die(self: Landing, *args: object, **options: object) -> None:
             load(self, *args, **options)
             calls.append(self)
             if len(calls) == packages:
                 raise Killed
 
         with monkeypatch.context() as patched, pytest.raises(Killed):
-            patched.setattr(Warehouse, "load", load_and_die)
+            patched.setattr(Landing, "load", load_and_die)
             killed.load()
         killed.load()
         for name in fresh_database(server):

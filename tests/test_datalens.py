@@ -19,16 +19,19 @@ from conftest import REPOSITORY, PostgresServer
 from datalens_sql import chart_columns, chart_sql, entries, expression, query, selector_sql
 from reference import Definitions, compute, read_raw, read_seeds
 
-from datalens.__main__ import main, read_connection, render
 from datalens.manifest import TYPES, read_marts, refuse_stale
 from extract.errors import ConfigurationError
+from pipeline.workbook import main, read_connection, render
 
 Json = dict[str, Any]
 
 LAYOUT = yaml.safe_load((REPOSITORY / "datalens" / "layout.yml").read_text(encoding="utf-8"))
 RECORDED = json.loads((REPOSITORY / "tests" / "datalens_recorded.json").read_text("utf-8"))
 READER = "datalens_reader"
-SELECTORS = ("team", "issue_type", "sprint", "quarter")
+SELECTORS = ("team", "issue_type", "sprint_by_start", "quarter")
+LAST_SPRINTS = 6
+# of the dashboard in a window of 1500 px, as release 2.9.0 draws it
+COLUMN_PX, ROW_PX, TITLE_PX, LETTER_PX, CELL_PX = 33.8, 26, 92, 9, 20
 NOW = datetime.fromisoformat("2026-06-17T12:00:00+00:00")  # conftest.FROZEN
 
 
@@ -48,17 +51,37 @@ def workbook(manifest: Path, locale: str) -> Json:
 
 
 @pytest.fixture(scope="module")
-def marts(server: PostgresServer, published: tuple[str, dict[str, str]]) -> dict[str, list[Json]]:
+def stored(server: PostgresServer, published: tuple[str, dict[str, str]]) -> dict[str, list[Json]]:
     """The marts as the reference computes them from raw, without dbt and without the marts."""
     connection = server.connect(published[0])
     seeds = read_seeds(REPOSITORY / "dbt_project" / "seeds")
     computed = compute(read_raw(connection), Definitions.from_vars({}, seeds), NOW)
     connection.close()
     issues = {row["issue_id"]: row for row in computed["fct_issues"]}
+    names = ("team", "issue_type", "sprint", "sprint_start_date", "quarter", "is_done")
     for row in computed["fct_state_intervals"]:
         issue = issues[row["issue_id"]]
-        row.update({name: issue[name] for name in (*SELECTORS, "is_done", "is_excluded_team")})
+        row.update({name: issue[name] for name in (*names, "is_excluded_team")})
     return computed
+
+
+@pytest.fixture(scope="module")
+def marts(stored: dict[str, list[Json]], locale: str) -> dict[str, list[Json]]:
+    """The same in the words of the dashboard, with the sprint as its selector names it."""
+    return {mart: [in_words(row, locale) for row in rows] for mart, rows in stored.items()}
+
+
+def in_words(row: Json, locale: str) -> Json:
+    row = {column: said(column, value, locale) for column, value in row.items()}
+    if "sprint" in row:
+        start = row.get("sprint_start_date")
+        row["sprint_by_start"] = f"{start} {row['sprint']}" if start else row["sprint"]
+    return row
+
+
+def said(column: str, value: Any, locale: str) -> Any:
+    word = LAYOUT["words"].get(column, {}).get(value, value)
+    return word.get(locale, value) if isinstance(word, dict) else word
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +287,128 @@ def test_the_connection_is_that_of_datalens_and_holds_no_secret(
     )
 
 
+# ---- what release 2.9.0 draws of it
+
+
+def items_of(workbook: Json, kind: str) -> Iterator[tuple[Json, Json]]:
+    """Items of the dashboard with their places."""
+    for tab in dash(workbook)["tabs"]:
+        for item, place in zip(tab["items"], tab["layout"], strict=True):
+            if item["type"] == kind:
+                yield item, place
+
+
+def table_of(workbook: Json, widget: Json) -> str:
+    dataset = entries(workbook, "dataset")[widget["data"]["shared"]["datasetsIds"][0]]
+    return dataset["sources"][0]["parameters"]["table_name"]
+
+
+def test_each_of_several_measures_has_a_colour_of_its_own(workbook: Json) -> None:
+    found = 0
+    for widget in entries(workbook, "widget").values():
+        shared = widget["data"]["shared"]
+        places = {place["id"]: place["items"] for place in shared["visualization"]["placeholders"]}
+        measures = places.get("y", []) + places.get("y2", [])
+        names = [item for item in shared["colors"] if item["id"] == "pseudo-mn"]
+        assert bool(names) == (len(measures) > 1), widget["name"]
+        # columns of several measures stand side by side, not on top of each other
+        beside = [item for item in places.get("x", []) if item["type"] == "PSEUDO"]
+        is_column = shared["visualization"]["id"] == "column"
+        assert bool(beside) == (is_column and len(measures) > 1), widget["name"]
+        assert not places.get("y2"), "a second axis that does not start at zero"
+        found += len(measures) > 1
+    assert found > 1
+
+
+def test_titles_and_labels_fit_their_tiles(workbook: Json) -> None:
+    shown = 0
+    for item, place in items_of(workbook, "widget"):
+        if not item["data"]["hideTitle"]:
+            title = item["data"]["tabs"][0]["title"]
+            assert len(title) * LETTER_PX <= place["w"] * COLUMN_PX - TITLE_PX, title
+            shown += 1
+    for item, place in items_of(workbook, "control"):
+        title = item["data"]["title"]
+        assert len(title) * LETTER_PX <= place["w"] * COLUMN_PX / 2, f"no room beside {title}"
+    for item, place in items_of(workbook, "text"):
+        lines = ceil(len(item["data"]["text"]) * LETTER_PX / (place["w"] * COLUMN_PX - 32))
+        assert lines * 20 + 20 <= place["h"] * ROW_PX - 8, item["id"]
+    assert shown
+
+
+def test_a_table_of_one_row_is_no_higher_than_its_row(workbook: Json) -> None:
+    found = 0
+    for item, place in items_of(workbook, "widget"):
+        widget = entries(workbook, "widget")[item["data"]["tabs"][0]["chartId"]]
+        if widget["type"] == "table_wizard_node" and table_of(workbook, widget) == (
+            "pipeline_status"
+        ):
+            assert item["data"]["hideTitle"]
+            assert place["h"] <= 4
+            found += 1
+    assert found
+
+
+def test_a_wide_table_shares_its_tile_out_among_its_columns(workbook: Json) -> None:
+    found = 0
+    for item, place in items_of(workbook, "widget"):
+        widget = entries(workbook, "widget")[item["data"]["tabs"][0]["chartId"]]
+        if widget["type"] != "table_wizard_node":
+            continue
+        (columns,) = widget["data"]["shared"]["visualization"]["placeholders"]
+        if len(columns["items"]) <= 8 and "columnSettings" not in columns["items"][0]:
+            continue
+        total = 0
+        for column in columns["items"]:
+            width = column["columnSettings"]["width"]
+            assert width["mode"] == "percent"
+            total += int(width["value"])
+            pixels = int(width["value"]) / 100 * (place["w"] * COLUMN_PX - 32)
+            word = max(column["title"].split(), key=len)
+            assert len(word) * LETTER_PX <= pixels - CELL_PX + LETTER_PX, column["title"]
+        assert total == 100
+        found += 1
+    assert found > 1
+
+
+def test_a_field_as_it_is_stored_is_hidden_and_in_no_chart(workbook: Json) -> None:
+    stored_fields = 0
+    for dataset in entries(workbook, "dataset").values():
+        for field in dataset["result_schema"]:
+            assert field["hidden"] == field["guid"].startswith("stored_")
+            stored_fields += field["hidden"]
+    for widget in entries(workbook, "widget").values():
+        assert not [one for one in chart_columns(widget) if one.startswith("stored_")]
+    assert stored_fields
+
+
+def test_every_word_of_the_marts_own_is_said_in_russian(manifest: Path) -> None:
+    """Of the columns that a chart or a selector shows: the values that the models prescribe."""
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+    prescribed = defaultdict(set)
+    for node in nodes:
+        test = node.get("test_metadata") or {}  # a test of one's own has none
+        if test.get("name") == "accepted_values":
+            prescribed[node["column_name"]].update(test["kwargs"]["values"])
+    buckets = REPOSITORY / "dbt_project" / "seeds" / "lead_time_buckets.csv"
+    prescribed["lead_time_bucket"] = {
+        line.split(",")[0] for line in buckets.read_text(encoding="utf-8").splitlines()[1:]
+    }
+    shown = {
+        "state_category", "lead_time_source", "lead_time_bucket", "last_finished_status",
+    }  # fmt: skip
+    assert shown <= set(prescribed)
+    names = {"OK", "NOK"}  # of a status, in either language
+    for column in shown:
+        for value in prescribed[column] - names:
+            word = said(column, value, "ru")
+            assert word != value, f"{column}: {value} has no Russian word"
+            assert not re.search("[a-z]", word)
+    assert all(len(said("lead_time_bucket", one, "en")) <= 9 for one in prescribed[
+        "lead_time_bucket"
+    ])  # fmt: skip
+
+
 # ---- against the database
 
 
@@ -339,8 +484,14 @@ def measured(marts: dict[str, list[Json]], selected: dict[str, list[str]]) -> li
 
 def by_quarter_wanted(marts: dict[str, list[Json]], selected: dict) -> list[tuple]:
     return [
-        (*key, *ranks([row["lead_time_days"] for row in rows], 10, 25, 50, 75, 90), len(rows))
+        (*key, *ranks([row["lead_time_days"] for row in rows], 10, 25, 50, 75, 90))
         for key, rows in grouped(measured(marts, selected), "quarter").items()
+    ]
+
+
+def issues_by_quarter_wanted(marts: dict[str, list[Json]], selected: dict) -> list[tuple]:
+    return [
+        (*key, len(rows)) for key, rows in grouped(measured(marts, selected), "quarter").items()
     ]
 
 
@@ -373,8 +524,32 @@ def throughput_wanted(marts: dict[str, list[Json]], selected: dict) -> list[tupl
     ]
 
 
+def which_sprints(row: Json, locale: str) -> str:
+    words = LAYOUT["datasets"]["throughput"]["formulas"]["which_sprints"]["words"]
+    if not row["is_closed"]:
+        return words["open"][locale]
+    is_last = row["closed_sprint_rank"] <= LAST_SPRINTS
+    return words["last" if is_last else "earlier"][locale]
+
+
+def throughput_table_wanted(
+    marts: dict[str, list[Json]], selected: dict, locale: str
+) -> list[tuple]:
+    of_sprint = {row["sprint"]: row for row in marts["agg_sprint_throughput"]}
+    return [
+        (
+            sprint,
+            of_sprint[sprint]["board"],
+            start,
+            which_sprints(of_sprint[sprint], locale),
+            *counts,
+        )
+        for sprint, *counts, start in throughput_wanted(marts, selected)
+    ]
+
+
 def issues_wanted(marts: dict[str, list[Json]], selected: dict) -> list[tuple]:
-    columns = LAYOUT["charts"]["issues"]["columns"]
+    columns = [*LAYOUT["charts"]["issues"]["columns"], "issue_id"]
     return [tuple(row[name] for name in columns) for row in measured(marts, selected)]
 
 
@@ -387,15 +562,32 @@ def time_in_state_wanted(marts: dict[str, list[Json]], selected: dict) -> list[t
     wanted = []
     for key, rows in grouped(visits, "state_category", "state").items():
         days, issues = [row["days"] for row in rows], {row["issue_id"] for row in rows}
+        place = 1 + next(
+            place
+            for place, category in enumerate(CATEGORIES)
+            if key[0] in (said("state_category", category, locale) for locale in ("en", "ru"))
+        )
         wanted.append(
-            (*key, len(issues), len(rows), sum(days) / len(issues), *ranks(days, 50, 90), sum(days))
+            (
+                *key,
+                len(issues),
+                len(rows),
+                sum(days) / len(issues),
+                *ranks(days, 50, 90),
+                sum(days),
+                place,
+            )
         )
     return wanted
+
+
+CATEGORIES = ("in_progress", "waiting", "todo", "(none)", "done", "cancelled")
 
 
 CHARTS = {
     "spectrum": spectrum_wanted,
     "percentiles_by_quarter": by_quarter_wanted,
+    "issues_by_quarter": issues_by_quarter_wanted,
     "percentiles_by_team": by_team_wanted,
     "throughput": throughput_wanted,
     "issues": issues_wanted,
@@ -407,8 +599,7 @@ def two_of(name: str, marts: dict[str, list[Json]]) -> list[str]:
     """The two most frequent values, so that the selection holds something in every chart."""
     found = Counter(row[name] for row in measured(marts, {}))
     found += Counter(row[name] for row in marts["agg_sprint_throughput"])
-    found.pop("(none)", None)
-    return [value for value, _ in found.most_common(2)]
+    return [value for value, _ in found.most_common() if value not in ("(none)", "(нет)")][:2]
 
 
 def alike(actual: Any, wanted: Any) -> bool:
@@ -425,6 +616,13 @@ def assert_same(actual: list[tuple], wanted: list[tuple]) -> None:
     for one, other in zip(sorted(actual, key=order), sorted(wanted, key=order), strict=True):
         assert len(one) == len(other)
         assert all(map(alike, one, other)), f"{one} instead of {other}"
+
+
+def test_the_table_of_sprints_says_which_are_still_open(
+    workbook: Json, locale: str, marts: dict, reader: Any
+) -> None:
+    reader.execute(chart_sql(workbook, chart(workbook, "throughput_table", locale)))
+    assert_same(reader.fetchall(), throughput_table_wanted(marts, {}, locale))
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -451,21 +649,58 @@ def test_the_throughput_of_stories_is_that_of_stories(
         assert_same(reader.fetchall(), wanted)
 
 
-def test_sprints_and_buckets_stand_in_their_own_order(
+def test_sprints_buckets_and_categories_stand_in_their_own_order(
     workbook: Json, locale: str, reader: Any
 ) -> None:
-    for name in ("throughput", "spectrum"):
+    for name in ("throughput", "spectrum", "time_in_state"):
         reader.execute(chart_sql(workbook, chart(workbook, name, locale)))
         places = [row[-1] for row in reader.fetchall()]
-        assert len(places) > 1
+        assert len(set(places)) > 1
         assert places == sorted(places)
+    (control,) = (
+        item for item in dash(workbook)["tabs"][0]["items"]
+        if item["type"] == "control" and "sprint_by_start" in item["defaults"]
+    )  # fmt: skip
+    reader.execute(selector_sql(workbook, control, {}))
+    dated = [row[0][:10] for row in reader.fetchall() if row[0][:2] == "20"]
+    assert len(dated) > 1
+    assert dated == sorted(dated)
+
+
+def test_the_throughput_opens_with_the_last_closed_sprints_of_each_board(
+    workbook: Json, locale: str, marts: dict, reader: Any
+) -> None:
+    (control,) = (
+        item for tab in dash(workbook)["tabs"] for item in tab["items"]
+        if item["type"] == "control" and "which_sprints" in item["defaults"]
+    )  # fmt: skip
+    words = LAYOUT["datasets"]["throughput"]["formulas"]["which_sprints"]["words"]
+    assert control["defaults"]["which_sprints"] == [words["last"][locale]]
+    boards = defaultdict(set)
+    for row in marts["agg_sprint_throughput"]:
+        boards[row["board_id"], row["is_closed"]].add((row["finish_at"], row["sprint"]))
+    assert max(len(sprints) for (_, is_closed), sprints in boards.items() if is_closed) > (
+        LAST_SPRINTS
+    ), "a check of nothing: no board has earlier sprints"
+    wanted = {"last": set(), "earlier": set(), "open": set()}
+    for (_, is_closed), sprints in boards.items():
+        in_time = [sprint for _, sprint in sorted(sprints)]
+        wanted["last" if is_closed else "open"].update(in_time[-LAST_SPRINTS:])
+        wanted["earlier" if is_closed else "open"].update(in_time[:-LAST_SPRINTS])
+    assert all(wanted.values())
+    for word, sprints in wanted.items():
+        selected = {"which_sprints": [words[word][locale]]}
+        for name in ("throughput", "throughput_table"):
+            reader.execute(chart_sql(workbook, chart(workbook, name, locale), selected))
+            assert {row[0] for row in reader.fetchall()} == sprints
 
 
 def test_the_table_of_the_mart_has_its_sprints_in_order_of_time(
     workbook: Json, locale: str, marts: dict, reader: Any
 ) -> None:
     starts = {row["sprint"]: row["sprint_start_date"] for row in marts["dim_sprints"]}
-    one_row_a_sprint = {name: ["(all)"] for name in ("team", "issue_type", "quarter")}
+    every = said("team", "(all)", locale)
+    one_row_a_sprint = {name: [every] for name in ("team", "issue_type", "quarter")}
     table = chart(workbook, "percentiles_mart", locale)
     reader.execute(chart_sql(workbook, table, one_row_a_sprint))
     place = chart_columns(table).index("sprint")
@@ -481,10 +716,11 @@ def test_the_table_of_the_mart_shows_one_interpolated_row(
     controls = {
         item["id"]: item for item in dash(workbook)["tabs"][1]["items"] if item["type"] == "control"
     }
-    assert {tuple(item["defaults"].values()) for item in controls.values()} == {("(all)",)}
+    every = said("team", "(all)", locale)
+    assert {tuple(item["defaults"].values()) for item in controls.values()} == {(every,)}
     picked = {name.removeprefix("mart_"): two_of(name.removeprefix("mart_"), marts)[0]
               for name in by}  # fmt: skip
-    values = {name: "(all)" for name in SELECTORS} | picked
+    values = {name: every for name in SELECTORS} | picked
     table = chart(workbook, "percentiles_mart", locale)
     reader.execute(chart_sql(workbook, table, {name: [value] for name, value in values.items()}))
     wanted = [
@@ -509,10 +745,10 @@ def test_a_selector_offers_every_value_that_a_chart_can_show(
         shown |= {row[name] for row in marts["agg_sprint_throughput"]}
         assert offered[name] == shown
     team = two_of("team", marts)[:1]
-    (by_sprint,) = (one for one in controls if "sprint" in one["defaults"])
+    (by_sprint,) = (one for one in controls if "sprint_by_start" in one["defaults"])
     reader.execute(selector_sql(workbook, by_sprint, {"team": team}))
     narrowed = {row[0] for row in reader.fetchall()}
-    assert set() < narrowed < offered["sprint"]
+    assert set() < narrowed < offered["sprint_by_start"]
 
 
 def test_a_value_with_quotes_and_markup_is_only_a_value(
@@ -522,6 +758,61 @@ def test_a_value_with_quotes_and_markup_is_only_a_value(
     for name in CHARTS:
         reader.execute(chart_sql(workbook, chart(workbook, name, locale), {"team": hostile}))
         assert reader.fetchall() == []
+
+
+def test_every_chart_has_one_order(workbook: Json, reader: Any) -> None:
+    """No two rows are equal in all fields of the sort: the database would give them as it likes."""
+    found = 0
+    for widget in entries(workbook, "widget").values():
+        if table_of(workbook, widget) == "pipeline_status":
+            continue  # exactly one row
+        order = [item["guid"] for item in widget["data"]["shared"]["sort"]]
+        assert order, f"{widget['name']} has no order"
+        columns = chart_columns(widget)
+        for tab in dash(workbook)["tabs"]:
+            selected = {
+                name: [value]
+                for item in tab["items"]
+                for name, value in item.get("defaults", {}).items()
+                if value and not isinstance(value, list)
+            }
+            reader.execute(chart_sql(workbook, widget, selected))
+            rows = reader.fetchall()
+            keys = [tuple(row[columns.index(guid)] for guid in order) for row in rows]
+            assert len(keys) == len(set(keys)), widget["name"]
+            found += len(keys)
+    assert found > 100
+
+
+def test_no_cell_and_no_choice_is_empty_or_a_word_of_the_marts_own(
+    workbook: Json, locale: str, reader: Any
+) -> None:
+    words = LAYOUT["words"].values()
+    own = {
+        value for pairs in words for value, word in pairs.items()
+        if not isinstance(word, dict) or locale in word
+    }  # fmt: skip
+    queries = [(item["id"], selector_sql(workbook, item, {}), 1)
+               for item, _ in items_of(workbook, "control")]  # fmt: skip
+    for widget in entries(workbook, "widget").values():
+        places = widget["data"]["shared"]["visualization"]["placeholders"]
+        placed = sum(item["type"] != "PSEUDO" for place in places for item in place["items"])
+        queries.append((widget["name"], chart_sql(workbook, widget), placed))
+    for name, sql, placed in queries:
+        reader.execute(sql)
+        for row in reader.fetchall():
+            assert None not in row[:placed], f"{name} shows null"
+            assert not own.intersection(map(str, row[:placed])), f"{name}: {row}"
+
+
+def test_the_zone_of_the_times_stands_beside_them(workbook: Json, locale: str, reader: Any) -> None:
+    table = chart(workbook, "last_run", locale)
+    assert "time_zone" in chart_columns(table)
+    reader.execute("set time zone 'Asia/Tokyo'")
+    reader.execute(chart_sql(workbook, table))
+    ((*_, zone),) = reader.fetchall()
+    reader.execute("reset time zone")
+    assert zone == "Asia/Tokyo"
 
 
 # ---- the last run
@@ -570,13 +861,13 @@ def test_the_status_widget_says_how_the_last_run_went(
         cursor.execute(before)
         cursor.execute(f"set local role {READER}")
         cursor.execute(chart_sql(workbook, chart(workbook, "status", locale)))
-        assert cursor.fetchall() == [(f'(cl "{word}" "{colour}")',)]
+        assert cursor.fetchall() == [(f'(b (sz (cl "{word}" "{colour}") "48px"))',)]
         cursor.execute(chart_sql(workbook, chart(workbook, "last_run", locale)))
         ((last_run_at, *_),) = cursor.fetchall()
         assert (last_run_at is None) == (word == "NEVER")
         cursor.execute(chart_sql(workbook, chart(workbook, "error", locale)))
-        ((said,),) = cursor.fetchall()
-        assert (error or "(none)") in said
+        ((told,),) = cursor.fetchall()
+        assert (error or said("error", "(none)", locale)) in told
     connection.rollback()
     connection.close()
 
@@ -674,7 +965,7 @@ def test_a_file_that_cannot_be_written_is_named(
     manifest: Path,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("datalens.__main__.PROJECT_ROOT", manifest.parent.parent)
+    monkeypatch.setattr("pipeline.workbook.PROJECT_ROOT", manifest.parent.parent)
     monkeypatch.setenv("DBT_TARGET_PATH", str(manifest.parent))
     for path in (tmp_path, tmp_path / "nowhere" / "workbook.json"):
         assert main(["--output", str(path)]) == 78
@@ -687,7 +978,7 @@ def test_an_unknown_locale_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], manifest: Path
 ) -> None:
     monkeypatch.setenv("LOCALE", "de")
-    monkeypatch.setattr("datalens.__main__.PROJECT_ROOT", manifest.parent.parent)
+    monkeypatch.setattr("pipeline.workbook.PROJECT_ROOT", manifest.parent.parent)
     monkeypatch.setenv("DBT_TARGET_PATH", str(manifest.parent))
     assert main([]) == 78
     assert "LOCALE is one of en, ru" in capsys.readouterr().err

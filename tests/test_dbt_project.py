@@ -110,6 +110,30 @@ def test_the_layers_are_kept(manifest: dict[str, Any]) -> None:
                 assert layer.get(upstream, "staging") == "staging", model["name"]
 
 
+def test_only_a_trackers_own_folders_name_it() -> None:
+    """From the neutral layer on, models, macros, seeds and tests are those of every tracker."""
+    folder = REPOSITORY / "dbt_project"
+    trackers = [path.name for path in (folder / "models" / "staging").iterdir() if path.is_dir()]
+    assert "youtrack" in trackers
+    spelled = re.compile("|".join(name.replace("_", r"[\W_]?") for name in trackers), re.IGNORECASE)
+    own = {folder / kind / name for kind in ("macros", "tests") for name in trackers}
+    own |= {folder / "models" / "staging" / name for name in trackers}
+    files = [
+        path
+        for path in folder.rglob("*")
+        # the front page says where it all comes from
+        if path.suffix in (".sql", ".yml", ".csv") and not own & set(path.parents)
+    ]
+    assert len(files) > 80
+    named = [
+        f"{path.relative_to(folder)}: {line.strip()}"
+        for path in files
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if spelled.search(line)
+    ]
+    assert named == []
+
+
 def test_the_dashboard_and_the_page_are_exposures_with_owner_and_address(
     manifest: dict[str, Any],
 ) -> None:

@@ -24,7 +24,7 @@ DOCKERFILE = DEPLOY / "Dockerfile"
 IGNORED = DEPLOY / "Dockerfile.dockerignore"
 SERVICE = DEPLOY / "systemd" / "lead-time.service"
 TIMER = DEPLOY / "systemd" / "lead-time.timer"
-ONE_COMMAND = "python -m extract run"
+ONE_COMMAND = "python -m pipeline run"
 
 
 def _tool(name: str) -> str:

@@ -22,7 +22,7 @@ def test_the_site_is_one_file_that_is_served_on_loopback_until_ctrl_c(
         except OSError:
             pass  # somebody else holds it: as good
         process = subprocess.Popen(
-            [sys.executable, "-m", "extract", "docs"],
+            [sys.executable, "-m", "pipeline", "docs"],
             cwd=project.root,
             # as the files in deploy/ set it
             env=clean_environment({**published[1], "DBT_TARGET_PATH": ".local/target"}),
@@ -56,7 +56,7 @@ def test_the_lineage_site_names_no_folder_of_this_machine(
     code = (
         "from datetime import datetime, timezone; from pipeline.build import Dbt; "
         "from pipeline.status import _database; "
-        "print(Dbt(_database(), {}, as_of=datetime.now(timezone.utc), "
+        "print(Dbt(_database(), {}, as_of=datetime.now(timezone.utc), trackers=['youtrack'], "
         "on_progress=lambda *_: None).write_docs())"
     )
     done = subprocess.run(

@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 from conftest import AWKWARD_NAME
 
+from extract.errors import DatabaseError
 from pipeline import __main__ as main_module
 from pipeline import embedded
 from pipeline.__main__ import main
-from extract.errors import DatabaseError
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_path_that_a_shell_would_change_is_refused_by_name(tmp_path: Path, sig
 
 def test_the_server_does_not_inherit_the_token(data: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from extract import embedded; "
+        "import sys; from pathlib import Path; from pipeline import embedded; "
         "embedded.start(Path(sys.argv[1]))"
     )
     subprocess.run(

@@ -10,7 +10,7 @@ from conftest import PostgresServer, fresh_database
 from extracting import Extraction, differences, extraction, simulated
 
 from demo.server import Server
-from extract.errors import YouTrackError
+from extract.errors import SourceError
 from extract.youtrack.census import Look, Seen
 from extract.youtrack.census import _check as check
 from extract.youtrack.census import _windows as windows
@@ -89,7 +89,7 @@ def test_a_project_that_comes_back_empty_marks_nothing_until_accepted(
     for issue in [i for i in youtrack.tracker.issues_by_created() if i.project is project]:
         youtrack.tracker.hide_issue(issue)
     for _ in range(2):
-        with pytest.raises(YouTrackError, match=f"{project.short_name}.*--accept-missing"):
+        with pytest.raises(SourceError, match=f"{project.short_name}.*--accept-missing"):
             loaded.load(sweep=True)
     assert loaded.rows("select distinct missed_sweeps from raw.issue_census") == [(0,)]
     loaded.load(accept_missing=True)
@@ -101,7 +101,7 @@ def test_a_project_that_comes_back_empty_marks_nothing_until_accepted(
 def test_many_issues_gone_at_once_mark_nothing(loaded: Extraction, youtrack: Server) -> None:
     for issue in youtrack.tracker.issues_by_created()[::14]:
         youtrack.tracker.hide_issue(issue)
-    with pytest.raises(YouTrackError, match="22 of 300 known issues"):
+    with pytest.raises(SourceError, match="22 of 300 known issues"):
         loaded.load(sweep=True)
     assert loaded.rows("select distinct missed_sweeps from raw.issue_census") == [(0,)]
 
@@ -115,7 +115,7 @@ def test_the_limit_of_issues_newly_gone_is_twenty_or_a_twentieth(known: int, gon
         return Look(datetime.now(timezone.utc), dict(list(seen.items())[number:]), before)
 
     check(without(gone), {})
-    with pytest.raises(YouTrackError, match=f"{gone + 1} of {known} known issues"):
+    with pytest.raises(SourceError, match=f"{gone + 1} of {known} known issues"):
         check(without(gone + 1), {})
 
 

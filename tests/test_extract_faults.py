@@ -12,12 +12,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, PostgresServer, fresh_database
+from conftest import REPOSITORY, PostgresServer, fresh_database, more_draws
 from extracting import Extraction, differences, extraction, simulated
 from test_extract_guards import assert_complete
 
 from demo.server import Server
-from extract.errors import DatabaseError, YouTrackError
+from extract.errors import DatabaseError, SourceError
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_server_that_stays_ill_ends_the_run_with_its_words(
     empty: Extraction, youtrack: Server
 ) -> None:
     fault = youtrack.fault("status", r"/issues$", status=502, count=None)
-    with pytest.raises(YouTrackError, match=r"/api/issues failed 4 times.*HTTP 502"):
+    with pytest.raises(SourceError, match=r"/api/issues failed 4 times.*HTTP 502"):
         empty.load()
     assert fault.hits <= 4 * empty.source.parallel_requests
 
@@ -70,7 +70,7 @@ def test_retry_after_is_honoured(empty: Extraction, youtrack: Server) -> None:
 
 def test_a_wait_that_is_too_long_ends_the_run(empty: Extraction, youtrack: Server) -> None:
     youtrack.fault("status", r"/agiles$", status=429, retry_after="86400")
-    with pytest.raises(YouTrackError, match="86400 s"):
+    with pytest.raises(SourceError, match="86400 s"):
         empty.load()
 
 
@@ -88,7 +88,7 @@ def test_a_token_that_is_revoked_on_the_way_stops_the_run(
     empty: Extraction, youtrack: Server
 ) -> None:
     youtrack.fault("status", r"/issues$", status=401, first=2, count=None)
-    with pytest.raises(YouTrackError, match="refuses the token.*revoked"):
+    with pytest.raises(SourceError, match="refuses the token.*revoked"):
         empty.load()
     youtrack.faults.clear()
     empty.load()
@@ -100,7 +100,7 @@ def test_a_first_load_goes_on_after_the_last_package(
 ) -> None:
     monkeypatch.setattr("extract.youtrack.backfill.ISSUES_A_PACKAGE", 30)
     youtrack.fault("status", r"/issues$", status=401, first=14, count=None)
-    with pytest.raises(YouTrackError):
+    with pytest.raises(SourceError):
         empty.load()
     done = empty.one("select max(window_end) from raw.extract_runs")
     loaded = empty.one("select count(*) from raw.issues")
@@ -170,13 +170,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 sys.path[:0] = {paths!r}
 from extracting import IMPATIENT
-from extract.pipeline import Source, load
-load(Source({url!r}, {token!r}), {dsn!r}, run_id="killed", as_of=datetime.now(timezone.utc),
-     working_dir=Path({folder!r}), on_progress=lambda *_: None, patience=IMPATIENT)
+from extract.tracker import Load
+from extract.youtrack.load import Source, load
+order = Load(dsn={dsn!r}, run_id="killed", as_of=datetime.now(timezone.utc),
+             working_dir=Path({folder!r}), on_progress=lambda *_: None)
+load(Source({url!r}, {token!r}), order, patience=IMPATIENT)
 """
 
 
-@pytest.mark.parametrize("share", [0.2, 0.45, 0.6, 0.8, 0.95])
+@pytest.mark.parametrize("share", [0.45, 0.95, *more_draws(0.2, 0.6, 0.8)])
 def test_a_killed_run_repeated_ends_in_the_raw_of_one_clean_load(
     empty: Extraction, youtrack: Server, server: PostgresServer, tmp_path: Path, share: float
 ) -> None:
@@ -242,7 +244,7 @@ def test_a_list_that_never_was_read_ends_the_run(
     empty: Extraction, youtrack: Server, path: str, named: str
 ) -> None:
     youtrack.fault("status", path, status=500, count=None)
-    with pytest.raises(YouTrackError, match="HTTP 500"):
+    with pytest.raises(SourceError, match="HTTP 500"):
         empty.load()
 
 
@@ -250,7 +252,7 @@ def test_a_list_that_never_was_read_ends_the_run(
 def test_a_list_that_is_needed_ends_the_run(empty: Extraction, youtrack: Server, path: str) -> None:
     empty.load()
     youtrack.fault("status", path, status=500, count=None)
-    with pytest.raises(YouTrackError, match="HTTP 500"):
+    with pytest.raises(SourceError, match="HTTP 500"):
         empty.load()
 
 
@@ -289,7 +291,7 @@ def test_a_new_board_whose_sprints_never_came_ends_the_run(
     empty.load()
     youtrack.tracker.hide_board(board, hidden=False)
     youtrack.fault("status", rf"/agiles/{board.id}/sprints$", status=500, count=None)
-    with pytest.raises(YouTrackError, match="sprints failed .* HTTP 500"):
+    with pytest.raises(SourceError, match="sprints failed .* HTTP 500"):
         empty.load()
 
 

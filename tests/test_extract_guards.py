@@ -8,7 +8,7 @@ import pytest
 from extracting import Extraction, differences, simulated
 
 from demo.server import Server
-from extract.errors import ConfigurationError, DatabaseError, RunError, YouTrackError
+from extract.errors import ConfigurationError, DatabaseError, RunError, SourceError
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def refused(extractor: Extraction, kind: type[RunError], words: str, **options: 
 
 
 def test_a_wrong_token_names_the_setting(empty: Extraction) -> None:
-    refused(empty, YouTrackError, "YOUTRACK_TOKEN", token="perm:wrong")
+    refused(empty, SourceError, "YOUTRACK_TOKEN", token="perm:wrong")
 
 
 def test_a_guest_is_refused(empty: Extraction, youtrack: Server) -> None:
@@ -53,7 +53,7 @@ def test_a_guest_is_refused(empty: Extraction, youtrack: Server) -> None:
 def test_a_wrong_path_answers_with_a_page_and_is_named(
     empty: Extraction, youtrack: Server, path: str
 ) -> None:
-    refused(empty, YouTrackError, "YOUTRACK_URL has a wrong path", url=youtrack.url + path)
+    refused(empty, SourceError, "YOUTRACK_URL has a wrong path", url=youtrack.url + path)
 
 
 @pytest.mark.parametrize("path", ["/youtrack", "/api", "/api/", "/youtrack/api/"])
@@ -67,7 +67,7 @@ def test_every_spelling_of_the_address_leads_to_the_same_youtrack(
     "url", ["http://127.0.0.1:1", "http://no-such-host.invalid"], ids=["refused", "unknown"]
 )
 def test_a_host_that_does_not_answer_is_named(empty: Extraction, url: str) -> None:
-    refused(empty, YouTrackError, "look at YOUTRACK_URL", url=url)
+    refused(empty, SourceError, "look at YOUTRACK_URL", url=url)
 
 
 def test_projects_that_cannot_be_read_are_named(empty: Extraction, youtrack: Server) -> None:
@@ -92,7 +92,7 @@ def test_a_redirect_to_another_host_is_not_followed(loaded: Extraction, youtrack
     with simulated(issues=5) as elsewhere:
         elsewhere.requests = []
         youtrack.fault("redirect", r"/projects", location=elsewhere.url, count=None)
-        refused(loaded, YouTrackError, "redirects to http://127.0.0.1")
+        refused(loaded, SourceError, "redirects to http://127.0.0.1")
         assert elsewhere.requests == []
 
 
@@ -103,13 +103,13 @@ def test_fields_that_the_account_may_not_see_are_named(
     loaded: Extraction, youtrack: Server
 ) -> None:
     youtrack.hidden_attributes = {"Issue.customFields"}
-    refused(loaded, YouTrackError, "customFields.*right")
+    refused(loaded, SourceError, "customFields.*right")
 
 
 def test_a_project_without_fields_is_a_missing_right(loaded: Extraction, youtrack: Server) -> None:
     youtrack.fault("empty", r"/customFields", count=None)
     youtrack.hidden_attributes = {"Project.customFields"}
-    refused(loaded, YouTrackError, "Read Project")
+    refused(loaded, SourceError, "Read Project")
 
 
 @pytest.mark.parametrize("is_named", [True, False])
@@ -119,7 +119,7 @@ def test_fields_that_are_hidden_from_the_first_run_on_are_a_missing_right(
     youtrack.fault("empty", r"/customFields", count=None)
     youtrack.hidden_attributes = {"Project.customFields"}
     project = youtrack.tracker.projects[0].short_name
-    refused(empty, YouTrackError, "Read Project", projects=(project,) if is_named else None)
+    refused(empty, SourceError, "Read Project", projects=(project,) if is_named else None)
 
 
 @pytest.mark.parametrize("others", [0, 1])
@@ -156,7 +156,7 @@ def test_boards_that_are_all_gone_are_a_fault_until_accepted(
 ) -> None:
     for board in youtrack.tracker.boards:
         youtrack.tracker.hide_board(board)
-    refused(loaded, YouTrackError, "--accept-missing")
+    refused(loaded, SourceError, "--accept-missing")
     loaded.load(accept_missing=True)
 
 
@@ -174,7 +174,7 @@ def test_a_query_that_was_ignored_is_an_error(
     loaded: Extraction, youtrack: Server, path: str
 ) -> None:
     youtrack.fault("ignore_query", path, count=None)
-    refused(loaded, YouTrackError, "ignored|does not sort")
+    refused(loaded, SourceError, "ignored|does not sort")
 
 
 @pytest.mark.parametrize("path", [r"/issues$", r"/activitiesPage$"])
@@ -182,7 +182,7 @@ def test_an_empty_answer_where_there_were_rows_is_an_error(
     loaded: Extraction, youtrack: Server, path: str
 ) -> None:
     youtrack.fault("empty", path, count=None)
-    refused(loaded, YouTrackError, "counts 150 issues but shows 0|without changes")
+    refused(loaded, SourceError, "counts 150 issues but shows 0|without changes")
 
 
 @pytest.mark.parametrize("path", [r"/issues$", r"/activitiesPage$"])
@@ -208,12 +208,12 @@ def test_a_web_page_in_the_middle_of_a_run_is_no_answer(
     loaded: Extraction, youtrack: Server
 ) -> None:
     youtrack.fault("html", r"/issues$", count=None)
-    refused(loaded, YouTrackError, "web page")
+    refused(loaded, SourceError, "web page")
 
 
 def test_a_session_that_turns_into_a_guest_is_noticed(empty: Extraction, youtrack: Server) -> None:
     youtrack.fault("guest", r"/users/me", first=2, count=None)
-    with pytest.raises((YouTrackError, ConfigurationError), match="guest|account"):
+    with pytest.raises((SourceError, ConfigurationError), match="guest|account"):
         empty.load()
     assert empty.rows("select kind from raw.extract_runs where kind = 'full'") == []
 
@@ -235,7 +235,7 @@ def test_a_list_that_comes_up_short_of_youtracks_own_count_is_an_error(
         return [row for row in answer if row["id"] != lost]
 
     youtrack.fault("rewrite", r"/issues$", change=without, count=None)
-    with pytest.raises(YouTrackError, match="counts 150 issues but shows 149"):
+    with pytest.raises(SourceError, match="counts 150 issues but shows 149"):
         empty.load()
 
 
@@ -248,7 +248,7 @@ def test_changes_of_other_projects_are_not_taken(empty: Extraction, youtrack: Se
         return answer
 
     youtrack.fault("rewrite", r"/activitiesPage$", change=others, count=None)
-    with pytest.raises(YouTrackError, match="ignored"):
+    with pytest.raises(SourceError, match="ignored"):
         empty.load(projects=(inside,))
 
 

@@ -13,6 +13,8 @@ from extracting import Extraction, simulated
 
 from demo.server import Server
 from extract.youtrack.address import identity
+from pipeline.console import RunConsole
+from pipeline.redaction import Redactor
 
 PASSWORD = "correct-horse-battery-staple"
 
@@ -53,6 +55,14 @@ def test_no_secret_is_written_printed_or_raised(
     assert written == []
     assert not any(secret in said for secret in secrets)
     assert not any(secret in repr(empty.source) for secret in secrets)
+
+
+def test_a_warning_is_kept_without_secrets_and_on_one_line() -> None:
+    redactor = Redactor()
+    redactor.add(PASSWORD)
+    console = RunConsole(redactor)
+    console.warn(f"the tracker said: {PASSWORD}\nand \x1b[2J more")
+    assert console.warnings == ["the tracker said: [secret] and  [2J more"]
 
 
 def test_nobody_is_named_in_raw(empty: Extraction, youtrack: Server) -> None:
@@ -114,7 +124,7 @@ def test_plain_http_draws_a_warning_only_off_loopback(
 
 def test_dlt_is_imported_without_its_telemetry_and_its_log() -> None:
     script = (
-        "import extract.pipeline; from dlt.common.configuration.specs import RuntimeConfiguration;"
+        "import pipeline.run; from dlt.common.configuration.specs import RuntimeConfiguration;"
         "from dlt.common.configuration import resolve_configuration as resolve;"
         "found = resolve(RuntimeConfiguration()); print(found.dlthub_telemetry, found.log_level)"
     )

@@ -11,15 +11,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from extract.errors import YouTrackError
-from extract.youtrack.address import bases, identity, is_unprotected, normalise_url
-from extract.youtrack.ahead import PAGES_AHEAD, Ahead
-from extract.youtrack.client import parse
+from extract.address import is_unprotected
+from extract.ahead import PAGES_AHEAD, Ahead
+from extract.arrow import to_arrow
+from extract.client import parse
+from extract.errors import SourceError
+from extract.throttle import GOOD_ANSWERS_TO_GROW, Throttle
+from extract.youtrack.address import bases, identity, normalise_url
 from extract.youtrack.paging import IssueWindow, PageEnds, PageLengths, newest_page
-from extract.youtrack.rows import clean_issues, to_arrow, without_names
+from extract.youtrack.people import clean_issues, without_names
 from extract.youtrack.search import TokenClock, Within, window
 from extract.youtrack.selection import ISSUES, TABLES
-from extract.youtrack.throttle import GOOD_ANSWERS_TO_GROW, Throttle
 
 # --- addresses
 
@@ -203,9 +205,9 @@ def test_a_window_that_is_split_goes_into_the_same_lane() -> None:
 def test_a_failure_in_a_thread_reaches_the_consumer() -> None:
     def chain() -> list:
         yield 1
-        raise YouTrackError("no")
+        raise SourceError("no")
 
-    with Ahead(2) as ahead, pytest.raises(YouTrackError, match="no"):
+    with Ahead(2) as ahead, pytest.raises(SourceError, match="no"):
         list(ahead.lane([chain()]))
 
 

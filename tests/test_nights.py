@@ -25,6 +25,8 @@ from demo.company import Company
 from demo.server import Server, start
 from pipeline import embedded
 
+pytestmark = pytest.mark.slow
+
 AS_OF = "{as_of: 2026-06-27T12:00:00+00:00}"
 DISK = "1g"
 FOLDER = "4m"
@@ -141,7 +143,7 @@ class Night:
             # what a bad night before left is no sign of this one
             connection.cursor().execute("drop schema if exists marts_next cascade")
         with subprocess.Popen(
-            [sys.executable, "-m", "extract", "run", "--vars", AS_OF],
+            [sys.executable, "-m", "pipeline", "run", "--vars", AS_OF],
             cwd=self.house.project.root,
             env=clean_environment(self.environment),
             stdout=subprocess.PIPE,

@@ -17,9 +17,12 @@ from pipeline.database import OLDEST_VERSION
 
 BINARIES = next(iter(glob.glob(f"/usr/lib/postgresql/{OLDEST_VERSION}/bin")), None)
 
-pytestmark = pytest.mark.skipif(
-    BINARIES is None, reason=f"PostgreSQL {OLDEST_VERSION} of the system's packages is not here"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        BINARIES is None, reason=f"PostgreSQL {OLDEST_VERSION} of the system's packages is not here"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -238,7 +238,7 @@ def test_dlt_is_imported_in_one_place_alone() -> None:
     importing = re.compile(r"^\s*(?:import|from) dlt\b", re.M)
     found = [
         path.relative_to(REPOSITORY).as_posix()
-        for folder in ("extract", "report", "datalens", "bench", "demo")
+        for folder in ("extract", "pipeline", "report", "datalens", "bench", "demo")
         for path in sorted((REPOSITORY / folder).rglob("*.py"))
         if importing.search(path.read_text(encoding="utf-8"))
     ]

@@ -12,8 +12,8 @@ import psycopg2
 import pytest
 from conftest import PostgresServer, fresh_database
 
-from pipeline import publish
 from extract.errors import DatabaseError
+from pipeline import publish
 
 RUN_ID = "20260617t120000_00000{}"
 
@@ -73,7 +73,7 @@ def test_a_view_hung_on_a_mart_is_kept_with_its_rights(
         "grant select on analyst.done to datalens_reader",
     )
     before, mart = one(connection, "select sum(n) from analyst.done"), one(connection, MART)
-    caplog.set_level(logging.INFO, "extract")
+    caplog.set_level(logging.INFO, "pipeline")
     rebuild(connection)
     assert "analyst.done" in caplog.text
     assert one(connection, MART) != mart

@@ -197,7 +197,9 @@ def test_the_name_of_a_detached_field_is_refused_only_where_it_stands_alone(
 
     def check(*names: str) -> None:
         variables = {"team_field": names}
-        pipeline.warehouse.dbt("run", "--select", "+stg_youtrack__field_roles", variables=variables)
+        pipeline.warehouse.dbt(
+            "run", "--select", "+stg_field_roles", "+stg_fields", variables=variables
+        )
         pipeline.warehouse.dbt("test", "--select", "assert_field_names_exist", variables=variables)
 
     check("Команда", "Team")

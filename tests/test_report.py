@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,18 +11,14 @@ from typing import Any
 
 import pytest
 from conftest import PostgresServer, Project, clean_environment
+from pages import Page, fetch, needs_browser, number
 
 from extract.errors import DatabaseError
-from report.browser import NAMES, OPTIONS
+from pipeline import page as command_line
+from pipeline.database import open_database
+from report.browser import LOOKS
 from report.data import ReportError
 from report.page import render, script_safe, write_report
-
-CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)
-DRIVER = shutil.which("chromedriver")
-needs_browser = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="no Chromium with its driver; on Debian: apt-get install chromium chromium-driver",
-)
 
 Published = tuple[str, dict[str, str]]
 
@@ -38,88 +33,6 @@ def connection(server: PostgresServer, published: Published) -> Iterator[Any]:
     opened.close()
 
 
-class Page:
-    """A page in a browser."""
-
-    def __init__(self, browser: Any, path: Path) -> None:
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        self.browser = browser
-        self._wait = WebDriverWait(browser, 60, poll_frequency=0.05)
-        browser.get_log("browser")
-        browser.get(path.resolve().as_uri())
-        self._wait.until(lambda _: self.shown() > 0)
-
-    def script(self, code: str, *arguments: Any) -> Any:
-        return self.browser.execute_script(code, *arguments)
-
-    def shown(self) -> int:
-        """How often the views were drawn."""
-        return int(self.script("return document.documentElement.dataset.shown || 0"))
-
-    def text(self, selector: str) -> str:
-        return self.script("return document.querySelector(arguments[0]).textContent", selector)
-
-    def pick(self, dimension: str, *values: str) -> None:
-        """Tick values of a selector as a reader does."""
-        for value in values:
-            before = self.shown()
-            ticked = self.script(
-                """
-                const [dimension, value] = arguments;
-                const options = `[data-dimension=${dimension}] .options input`;
-                const boxes = document.querySelectorAll(options);
-                const box = [...boxes].find((one) => one.value === value);
-                box?.click();
-                return Boolean(box);
-                """,
-                dimension,
-                value,
-            )
-            assert ticked, f"no {value} among the values of {dimension}"
-            self._wait.until(lambda _, before=before: self.shown() > before)
-
-    def table(self, name: str) -> list[list[str]]:
-        """The cells of a table's body."""
-        return self.script(
-            """
-            const rows = document.querySelectorAll(`#table_${arguments[0]} tbody tr`);
-            return [...rows].map((row) => [...row.cells].map((cell) => cell.textContent));
-            """,
-            name,
-        )
-
-    def complaints(self) -> list[str]:
-        """Everything that the console said, warnings too."""
-        return [entry["message"] for entry in self.browser.get_log("browser")]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (*OPTIONS, "--window-size=1280,1000",
-                     f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
-
-
-def number(text: str) -> float:
-    return float(text.replace(",", ""))
-
-
-def fetch(connection: Any, statement: str, *arguments: Any) -> list[tuple]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, arguments or None)
-        return cursor.fetchall()
-
-
 PERCENTILES = """
     select count(*), {}
     from marts.fct_issues
@@ -127,7 +40,7 @@ PERCENTILES = """
 """.format(
     ", ".join(
         f"round((percentile_cont(0.{p}) within group (order by lead_time_days))::numeric, 2)"
-        for p in (10, 25, 50, 75, 90)
+        for p in (10, 25, 50, 75, 85, 90, 95)
     ),
     "{}",
 )
@@ -158,7 +71,7 @@ def test_without_a_selection_the_page_shows_the_marts(
     page = Page(browser, write_report(connection, tmp_path / "report.html"))
     wanted = fetch(
         connection,
-        "select team, quarter, issues_count, p10, p25, p50, p75, p90 "
+        "select team, quarter, issues_count, p10, p25, p50, p75, p85, p90, p95 "
         "from marts.agg_lead_time_percentiles where issue_type = '(all)' and sprint = '(all)'",
     )
     rows = page.table("percentiles")
@@ -217,8 +130,11 @@ def test_a_selector_changes_the_numbers_to_those_of_the_database(
         teams,
         types,
     )
-    shown = {sprint: [number(cell) for cell in cells[:4]] for sprint, *cells
-             in page.table("throughput")}  # fmt: skip
+    # an issue that is open at the end is carried over, or the sprint still runs
+    shown = {
+        sprint: [*map(number, cells[:3]), number(cells[3] if cells[4] == "—" else cells[4])]
+        for sprint, *cells in page.table("throughput")
+    }
     assert shown == {sprint: [float(cell) for cell in cells] for sprint, *cells in wanted}
 
     quarter = fetch(
@@ -257,6 +173,9 @@ def test_a_selector_is_used_with_the_keyboard_alone(
     def press(*keys: str) -> None:
         ActionChains(browser).send_keys(*keys).perform()
 
+    # the run's warnings come first
+    press(Keys.TAB)
+    assert page.script("return document.activeElement.id") == "warnings_count"
     press(Keys.TAB, Keys.ENTER)
     assert page.script(is_open) == [True, False, False, False]
     press(Keys.TAB)
@@ -415,6 +334,35 @@ def test_a_failed_run_is_red_with_its_error_and_an_old_page_says_so(
 
 
 @needs_browser
+def test_the_warnings_are_counted_and_told_word_for_word(
+    connection: Any, browser: Any, tmp_path: Path
+) -> None:
+    hostile = "warn_x (1 row): The team </script><img src=x onerror='window.harmed = 4'> is odd"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.pipeline_runs (run_id, started_at, finished_at, status, warnings, "
+            "lock_key) values ('test', now(), now(), 'OK', %s, 4711)",
+            (f"first\n{hostile}",),
+        )
+    content = write_report(connection, tmp_path / "report.html")
+    assert "<img src=x" not in content.read_text(encoding="utf-8")
+    page = Page(browser, content)
+    assert (page.text("#badge"), page.text("#warnings_count")) == ("OK", "2 warnings")
+    page.script("document.getElementById('warnings_count').click()")
+    words = "return [...document.querySelectorAll('#warnings_words li')]"
+    assert page.script(f"{words}.map((line) => line.textContent)") == ["first", hostile]
+    assert page.script(f"{words}.every((line) => line.checkVisibility())")
+    assert page.script("return window.harmed") is None
+    page = Page(browser, write_report(connection, tmp_path / "russian.html", locale="ru"))
+    assert page.text("#warnings_count") == "2 предупреждения"
+    with connection.cursor() as cursor:
+        cursor.execute("update ops.pipeline_runs set warnings = '' where run_id = 'test'")
+    page = Page(browser, write_report(connection, tmp_path / "none.html"))
+    assert page.script("return document.getElementById('warnings').hidden")
+    assert page.complaints() == []
+
+
+@needs_browser
 def test_russian_has_russian_words_numbers_and_dates(
     connection: Any, browser: Any, tmp_path: Path
 ) -> None:
@@ -427,9 +375,9 @@ def test_russian_has_russian_words_numbers_and_dates(
     buckets = [row[0] for row in page.table("spectrum")]
     assert "3–7 дней" in buckets
     assert not [label for label in buckets if re.search("[a-z]", label)]
-    labels = page.text("#chart_throughput")
-    assert "План" in labels
-    assert "Planned" not in labels
+    key = page.text("#key_throughput")
+    assert "План" in key
+    assert "Planned" not in key
     assert page.complaints() == []
 
 
@@ -441,18 +389,19 @@ def test_a_selection_that_nothing_matches_is_said_and_can_be_taken_back(
     everything = page.text("#tile_n")
     pair = fetch(
         connection,
-        "select a.team, b.sprint from (select distinct team from marts.agg_lead_time_spectrum) a "
+        "select a.issue_type, b.sprint "
+        "from (select distinct issue_type from marts.agg_lead_time_spectrum) a "
         "cross join (select distinct sprint from marts.agg_lead_time_spectrum) b "
-        "except select team, sprint from marts.agg_lead_time_spectrum order by 1, 2 limit 1",
+        "except select issue_type, sprint from marts.agg_lead_time_spectrum order by 1, 2 limit 1",
     )
     assert pair, "a check of nothing"
-    page.pick("team", pair[0][0])
+    page.pick("issue_type", pair[0][0])
     page.pick("sprint", pair[0][1])
     assert page.text("#tile_n") == "0"
     assert page.text("#tile_p50") == "—"
-    assert not page.script("return document.getElementById('nothing').hidden")
+    assert not page.script("return document.getElementById('empty_spectrum').hidden")
     before = page.shown()
-    page.script("document.querySelector('#filters button[type=reset]').click()")
+    page.script("document.getElementById('reset').click()")
     page._wait.until(lambda _: page.shown() > before)
     assert page.text("#tile_n") == everything
     assert page.complaints() == []
@@ -479,7 +428,7 @@ def test_one_issue_is_no_half_issue_and_none_is_no_fault_of_the_selection(
     with connection.cursor() as cursor:
         cursor.execute("delete from marts.fct_issues where is_done")
     page = Page(browser, write_report(connection, tmp_path / "none.html"))
-    assert page.text("#nothing") == "No issue with a lead time is done yet."
+    assert page.text("#empty_spectrum") == "No issue with a lead time is done yet."
     assert page.complaints() == []
 
 
@@ -514,7 +463,11 @@ def test_the_page_stays_usable_with_fifty_thousand_issues(browser: Any, tmp_path
             "date": [19_700 + i * 1_000 // n for i in range(n)],
             "cents": [i * 7919 % 6_000 for i in range(n)],
             "bucket": [int(i * 7919 % 6_000 > 3_000) for i in range(n)],
+            "is_from_field": [i % 2 for i in range(n)],
         },
+        "sprints": [
+            {"team": "Team 0", "is_team_inferred": False, "finish": 20_000, "is_closed": True}
+        ] * 100,
         "throughput": {
             **{name: [0] for name in ("team", "issue_type", "sprint", "quarter", "is_story")},
             **{
@@ -524,7 +477,8 @@ def test_the_page_stays_usable_with_fifty_thousand_issues(browser: Any, tmp_path
             },
         },
         "status": {"status": "OK", "last_finished_status": "OK", "last_run_at": None,
-                   "last_ok_at": None, "data_as_of": None, "error": "(none)"},
+                   "last_ok_at": None, "data_as_of": None, "error": "(none)",
+                   "warnings": []},
         "time_zone": "Nowhere/Unknown",
         "written_at": datetime.now(timezone.utc).isoformat(),
     }  # fmt: skip
@@ -652,3 +606,21 @@ def test_the_command_makes_the_picture(
     refused = command(project, "--picture", str(tmp_path), **environment)
     assert refused.returncode == 1
     assert re.fullmatch(r"error: .* cannot be written .*\n", refused.stderr)
+
+
+@needs_browser
+def test_every_look_of_the_page_is_drawn_by_one_command(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in published[1].items():
+        monkeypatch.setenv(name, value)
+    # the others take as long again, each
+    monkeypatch.setattr(command_line, "LOOKS", {"phone": LOOKS["phone-russian-dark"]})
+    folder = command_line.write_pictures(
+        open_database(is_demo=False), is_demo=True, folder=tmp_path / "pictures"
+    )
+    assert {path.name for path in folder.iterdir()} == {"phone.png", "printed.pdf"}
+    header = (folder / "phone.png").read_bytes()[:24]
+    assert header.startswith(b"\x89PNG")
+    assert int.from_bytes(header[16:20], "big") == 390
+    assert (folder / "printed.pdf").read_bytes().startswith(b"%PDF")

@@ -229,7 +229,7 @@ def test_no_process_and_no_file_shows_the_token_or_the_password(
     # the build fails, after everything was loaded
     arguments = ["--vars", "{team_field: Squad}"] if fails else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "extract", "run", *arguments],
+        [sys.executable, "-m", "pipeline", "run", *arguments],
         cwd=project.root,
         env=clean_environment(environment),
         stdout=subprocess.PIPE,
@@ -243,7 +243,7 @@ def test_no_process_and_no_file_shows_the_token_or_the_password(
             seen |= command_lines()
             time.sleep(0.02)
     assert process.returncode == (1 if fails else 0)
-    assert any(b"extract\0run" in line for line in seen)
+    assert any(b"pipeline\0run" in line for line in seen)
     for secret in (youtrack.token, password):
         assert not any(secret.encode() in line for line in seen)
         completed = subprocess.CompletedProcess([], process.returncode, said.result()[0], "")
@@ -495,7 +495,7 @@ def test_a_run_that_was_killed_reads_nok(
 ) -> None:
     database, environment = published
     process = subprocess.Popen(
-        [sys.executable, "-m", "extract", "build"],
+        [sys.executable, "-m", "pipeline", "build"],
         cwd=project.root,
         env=clean_environment(environment),
         stdout=subprocess.DEVNULL,
@@ -524,7 +524,7 @@ def test_the_time_limit_ends_the_run_as_nok_and_leaves_nothing_running(
         "RUN_TIMEOUT_MINUTES": "0.02",
     }
     with subprocess.Popen(
-        [sys.executable, "-m", "extract", "run"],
+        [sys.executable, "-m", "pipeline", "run"],
         cwd=project.root,
         env=clean_environment(environment),
         stderr=subprocess.PIPE,

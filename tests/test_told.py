@@ -95,6 +95,13 @@ def test_what_is_misspelt_or_odd_is_named_with_its_number(
         completed = project.run("run", "--vars", variables, environment=environment)
     assert completed.returncode == 0, completed.stderr[-3000:]
     said = completed.stderr
+    # the status keeps the same words
+    [(count, words)] = execute(
+        server, database, "select warnings_count, warnings from marts.pipeline_status"
+    )
+    told = [line for line in said.splitlines() if line.startswith("warning: ")]
+    assert [f"warning: {each}" for each in words.split("\n")] == told
+    assert count == len(told) > 5
     # the seed
     assert (
         'state_categories.csv does not name the state "Duplicate" (issues: 1), which counts as done'

@@ -16,18 +16,24 @@ from demo.server import Server
 from pipeline.build import AS_OF
 from pipeline.record import _TABLE as RUNS_TABLE
 
+# What dbt has read of the project, by database and vars: reading takes it longer than building.
+_MANIFESTS: dict[tuple[str, ...], Any] = {}
+
 
 class Warehouse:
     """A database in which dbt builds the marts, in this process."""
 
-    def __init__(self, server: PostgresServer, database: str, folder: Path) -> None:
+    def __init__(
+        self, server: PostgresServer, database: str, folder: Path, root: Path = REPOSITORY
+    ) -> None:
         self.connection = server.connect(database)
+        self._root = root
         self._environment = server.environment(database)
         # of this checkout, where the runs of a test have one of their own
         self._target = str((server.targets or folder) / f"{database}_here")
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        profile = (REPOSITORY / "profiles.example.yml").read_text(encoding="utf-8")
+        profile = (root / "profiles.example.yml").read_text(encoding="utf-8")
         (folder / "profiles.yml").write_text(profile, encoding="utf-8")
         with self.connection.cursor() as cursor:
             cursor.execute("create schema if not exists ops")
@@ -40,36 +46,43 @@ class Warehouse:
         as_of: datetime | None = None,
     ) -> None:
         """Run a dbt command; an assertion fails with dbt's own words."""
-        from dbt.cli.main import dbtRunner
-
-        words: list[str] = []
-        runner = dbtRunner(
-            callbacks=[lambda event: words.append(event.info.msg) if event.info.level == "error"
-                       else None]
-        )  # fmt: skip
+        given = json.dumps(dict(variables or {}), default=str)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self._environment.items():
                 patch.setenv(name, value)
             if as_of:
                 patch.setenv(AS_OF, as_of.isoformat())
-            outcome = runner.invoke(
-                [
-                    *arguments,
-                    "--project-dir",
-                    str(REPOSITORY),
-                    "--profiles-dir",
-                    str(self._folder),
-                    "--target-path",
-                    self._target,
-                    "--log-path",
-                    str(self._folder / "logs"),
-                    "--log-level",
-                    "none",
-                    "--vars",
-                    json.dumps(dict(variables or {}), default=str),
-                ]  # fmt: skip
-            )
+            key = (str(self._root), self._target, given)
+            if key not in _MANIFESTS:
+                _MANIFESTS[key] = self._invoke(None, "parse", "--vars", given)
+            self._invoke(_MANIFESTS[key], *arguments, "--vars", given, "--no-write-json")
+
+    def _invoke(self, manifest: Any, *arguments: str) -> Any:
+        from dbt.cli.main import dbtRunner
+
+        words: list[str] = []
+        runner = dbtRunner(
+            manifest=manifest,
+            callbacks=[lambda event: words.append(event.info.msg) if event.info.level == "error"
+                       else None],
+        )  # fmt: skip
+        outcome = runner.invoke(
+            [
+                *arguments,
+                "--project-dir",
+                str(self._root),
+                "--profiles-dir",
+                str(self._folder),
+                "--target-path",
+                self._target,
+                "--log-path",
+                str(self._folder / "logs"),
+                "--log-level",
+                "none",
+            ]  # fmt: skip
+        )
         assert outcome.success, "\n".join(words[-30:]) or str(outcome.exception)
+        return outcome.result
 
     def build_models(self, variables: Mapping[str, object], as_of: datetime) -> None:
         """The models alone: their data tests judge real trackers, not drawn ones."""

@@ -1,4 +1,4 @@
-"""`python -m extract …` without the seconds of its imports: forked from a process that has them.
+"""`python -m pipeline …` without the seconds of its imports: forked from a process that has them.
 
 In the folder of a project, `python warm.py` reads a line of JSON for each command and answers with
 one. The forked process has its own environment, output and exit, as one that is started anew. What
@@ -59,7 +59,7 @@ def _serve() -> None:
     import dbt.adapters.postgres
     import dbt.cli.main  # noqa: F401
 
-    import report.__main__  # noqa: F401
+    import pipeline.page  # noqa: F401
     from pipeline.__main__ import main
 
     for line in sys.stdin:
@@ -80,7 +80,7 @@ def _become(request: dict[str, Any], main: Any) -> None:
         os.environ.clear()
         os.environ.update(request["environment"])
         time.tzset()
-        sys.argv = ["extract", *request["arguments"]]
+        sys.argv = ["pipeline", *request["arguments"]]
         code = main(request["arguments"])
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)

@@ -2,20 +2,27 @@
     Walking it is a step by step business: with SQL alone every step copies or searches what is
     left, and n of them cost n². Hence a function, which walks any number in linear time. -#}
 
-{#- The function's name, in the schema of the model that calls it. -#}
+{#- The function's name, in the schema of the models that call it. -#}
 {% macro chain_places() -%}
     {{ generate_schema_name('staging', none) }}.chain_places
 {%- endmacro %}
 
 
-{#- Whether this invocation of dbt builds the model that calls it. -#}
+{#- Whether this invocation of dbt builds a model that calls it. -#}
 {% macro makes_chain_places() -%}
-    {%- set caller = 'model.' ~ project_name ~ '.stg_youtrack__attribute_changes' -%}
-    {{ return(execute and flags.WHICH in ['run', 'build'] and caller in selected_resources) }}
+    {%- set callers = [] -%}
+    {%- if execute and flags.WHICH in ['run', 'build'] -%}
+        {%- for node in graph.nodes.values()
+            if node.unique_id in selected_resources and node.resource_type == 'model'
+            and 'macro.' ~ project_name ~ '.chain_places' in node.depends_on.macros -%}
+            {%- do callers.append(node.unique_id) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(callers | length > 0) }}
 {%- endmacro %}
 
 
-{#- Makes the function before the model that calls it is built, in the schema that dbt has made for
+{#- Makes the function before a model that calls it is built, in the schema that dbt has made for
     that model by then. -#}
 {% macro make_chain_places() %}
     {%- if makes_chain_places() -%}

@@ -8,14 +8,13 @@ candidates as (
 
 ),
 
-custom_fields as (
+fields as (
 
     select
         field_name,
         localized_field_name,
         is_detached
-    from {{ ref('stg_youtrack__custom_fields') }}
-    where {{ in_scope('project_id') }}
+    from {{ ref('stg_fields') }}
 
 ),
 
@@ -23,7 +22,7 @@ custom_fields as (
 field_roles as (
 
     select array_agg(distinct role) as roles
-    from {{ ref('stg_youtrack__field_roles') }}
+    from {{ ref('stg_field_roles') }}
 
 ),
 
@@ -32,7 +31,7 @@ existing_names as (
     select string_agg(names.field_name, ', ' order by names.field_name) as field_names
     from (
         select distinct field_name
-        from custom_fields
+        from fields
         where not is_detached
     ) as names
 
@@ -49,12 +48,12 @@ where
     candidates.is_configured
     and not exists (
         select 1
-        from custom_fields
+        from fields
         where
-            (not custom_fields.is_detached or candidates.role = any(field_roles.roles))
+            (not fields.is_detached or candidates.role = any(field_roles.roles))
             and {{ fold_case('candidates.field_name') }}
             in (
-                {{ fold_case('custom_fields.field_name') }},
-                {{ fold_case('custom_fields.localized_field_name') }}
+                {{ fold_case('fields.field_name') }},
+                {{ fold_case('fields.localized_field_name') }}
             )
     )

@@ -14,7 +14,7 @@ board_sprints as (
         start_at,
         finish_at,
         count(*) over (partition by sprint_field_id, sprint_name) = 1 as is_only_one_of_its_name
-    from {{ ref('stg_youtrack__board_sprints') }}
+    from {{ ref('stg_board_sprints') }}
     where board_id <> sprint_field_id
 
 ),
@@ -24,7 +24,7 @@ board_projects as (
     select
         board_id,
         project_id
-    from {{ ref('stg_youtrack__board_projects') }}
+    from {{ ref('stg_board_projects') }}
 
 ),
 
@@ -59,12 +59,12 @@ additions as (
         sprints.board,
         sprint_changes.issue_id,
         coalesce(project_intervals.value_id, issues.project_id) as project_id
-    from {{ ref('stg_youtrack__sprint_changes') }} as sprint_changes
+    from {{ ref('stg_sprint_changes') }} as sprint_changes
     inner join sprints
         on
             sprint_changes.sprint_id = sprints.sprint_id
             and sprint_changes.changed_at <= sprints.finish_at
-    inner join {{ ref('stg_youtrack__issue_snapshots') }} as issues
+    inner join {{ ref('stg_issue_snapshots') }} as issues
         on sprint_changes.issue_id = issues.issue_id
     left join {{ ref('int_issue_attribute_intervals') }} as project_intervals
         on
@@ -82,7 +82,7 @@ select
     || count(distinct additions.issue_id) || '), which was not on the board when it was first '
     || 'read: if it was taken off before, these sprints are told without it' as message
 from additions
-inner join {{ ref('stg_youtrack__projects') }} as projects
+inner join {{ ref('stg_projects') }} as projects
     on additions.project_id = projects.project_id
 left join board_projects
     on

@@ -4,7 +4,7 @@
 select
     'The board "' || coalesce(board, board_id) || '" is filled by a query (sprints: '
     || count(*) || '), which tells who is in a sprint now, not who was' as message
-from {{ ref('stg_youtrack__board_sprints') }}
+from {{ ref('stg_board_sprints') }}
 where
     follows_query
     and not has_sprints_disabled

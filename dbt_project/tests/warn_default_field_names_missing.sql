@@ -12,7 +12,7 @@ candidates as (
 field_roles as (
 
     select distinct role
-    from {{ ref('stg_youtrack__field_roles') }}
+    from {{ ref('stg_field_roles') }}
 
 )
 

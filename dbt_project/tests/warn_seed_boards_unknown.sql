@@ -16,14 +16,15 @@ boards as (
     select
         board_id,
         board
-    from {{ ref('stg_youtrack__boards') }}
+    from {{ ref('stg_boards') }}
 
     union all
 
+    -- what stands for a board of sprints that have none
     select
         board_id,
         board
-    from {{ ref('stg_youtrack__version_sprints') }}
+    from {{ ref('stg_board_sprints') }}
 
 )
 

@@ -8,7 +8,7 @@ select
         else 'finishes before it starts'
     end
     || ' and is left out' as message
-from {{ ref('stg_youtrack__board_sprints') }}
+from {{ ref('stg_board_sprints') }}
 where
     not has_sprints_disabled
     and (start_at is null or finish_at is null or finish_at < start_at)

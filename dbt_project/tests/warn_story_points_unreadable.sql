@@ -9,7 +9,7 @@ estimates as (
     select
         issue_id,
         estimate
-    from {{ ref('stg_youtrack__issue_snapshots') }}
+    from {{ ref('stg_issue_snapshots') }}
 
     union
 

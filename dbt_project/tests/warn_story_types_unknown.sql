@@ -17,13 +17,9 @@ types as (
 
     union
 
-    select field_values.value_name as issue_type
-    from {{ ref('stg_youtrack__field_values') }} as field_values
-    inner join {{ ref('stg_youtrack__field_roles') }} as field_roles
-        on
-            field_values.project_id = field_roles.project_id
-            and field_values.field_id = field_roles.field_id
-            and field_roles.role = 'type'
+    select value_name as issue_type
+    from {{ ref('stg_role_values') }}
+    where role = 'type'
 
     union
 

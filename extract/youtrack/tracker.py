@@ -67,6 +67,7 @@ class YouTrack:
             "a permanent token of a YouTrack service account (Profile > Account Security > Tokens)"
         ),
     }
+    secrets = (SERVICE.token_setting,)
 
     def examine(self, settings: YouTrackSettings) -> Iterator[Found]:
         """Ask what a run will need."""

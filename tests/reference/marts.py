@@ -23,7 +23,7 @@ from .moments import (
     rounded,
     to_datetime,
 )
-from .raw import Raw
+from .raw import TRACKER, Raw
 from .sprints import SprintBook, is_excluded, is_gone, points_of
 
 Marts = dict[str, list[dict]]
@@ -129,6 +129,7 @@ class Company:
             (one.entered for one in history.visits if one.category == "in_progress"), default=None
         )
         row = {
+            "tracker": TRACKER,
             "issue_id": history.id,
             "issue_id_readable": self.readable_id(issue),
             "project": catalogue.project_name(history.project_id, issue["project"]),
@@ -249,6 +250,7 @@ class Company:
         open_end = self.now if history.resolved_at is None else history.resolved_at
         return [
             {
+                "tracker": TRACKER,
                 "issue_id": history.id,
                 "visit_number": visit.number,
                 "state": visit.state or NONE,
@@ -412,4 +414,16 @@ def throughput(members: list[dict], sprints: list[dict]) -> list[dict]:
         planned, kept = result["planned_count"], result["planned_completed_count"]
         result["completion_rate"] = rounded(Fraction(kept, planned), 4) if planned else None
         found.append(result)
+    finishes = defaultdict(set)
+    for row in found:
+        if row["is_closed"]:
+            place = (row["finish_at"], row["start_at"], row["sprint_id"])
+            finishes[row["board_id"]].add(place)
+    ranks = {
+        sprint_id: rank
+        for places in finishes.values()
+        for rank, (*_, sprint_id) in enumerate(sorted(places, reverse=True), 1)
+    }
+    for row in found:
+        row["closed_sprint_rank"] = ranks.get(row["sprint_id"])
     return found

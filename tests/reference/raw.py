@@ -10,6 +10,9 @@ from psycopg2 import extras, sql
 
 Raw = dict[str, list[dict]]
 
+# the tracker whose raw tables these are
+TRACKER = "youtrack"
+
 _LOADED = {"loaded_at": "timestamptz", "_dlt_load_id": "varchar", "_dlt_id": "varchar"}
 
 # table -> column -> PostgreSQL type

@@ -30,7 +30,7 @@ from .moments import (
     rounded,
     to_datetime,
 )
-from .raw import Raw
+from .raw import TRACKER, Raw
 
 Memberships = dict[str, list[Interval]]  # issue id -> intervals
 
@@ -440,6 +440,8 @@ class SprintBook:
             "board_id": sprint.board_id,
             "board": sprint.board,
             "team": self.team(sprint),
+            "is_team_inferred": sprint.board_id not in self.board_teams
+            and self.team(sprint) != NONE,
             "start_at": to_datetime(sprint.start),
             "finish_at": to_datetime(sprint.finish),
             "sprint_start_date": self.start_date(sprint),
@@ -447,6 +449,7 @@ class SprintBook:
             "is_closed": self.is_closed(sprint),
             "is_archived": sprint.is_archived,
             "is_missing": sprint.is_missing,
+            "tracker": TRACKER,
         }
 
     def start_date(self, sprint: Sprint) -> date:
@@ -489,6 +492,7 @@ class SprintBook:
             end=end,
         )
         return {
+            "tracker": TRACKER,
             "sprint_id": sprint.id,
             "issue_id": history.id,
             "sprint": sprint.label,

@@ -15,7 +15,7 @@ boards as (
     select distinct
         board_id,
         board
-    from {{ ref('stg_youtrack__board_sprints') }}
+    from {{ ref('stg_board_sprints') }}
 
 ),
 

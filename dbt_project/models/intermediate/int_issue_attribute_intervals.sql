@@ -17,7 +17,7 @@ changes as (
         from_value,
         to_value_id,
         to_value
-    from {{ ref('stg_youtrack__attribute_changes') }}
+    from {{ ref('stg_attribute_changes') }}
     where attribute in ('team', 'type', 'story_points', 'project')
 
 ),

@@ -18,6 +18,7 @@ with
 issues as (
 
     select
+        tracker,
         issue_id,
         created_at,
         resolved_at,
@@ -40,20 +41,21 @@ state_visits as (
 
 work_time_settings as (
 
-    select minutes_a_day
-    from {{ ref('stg_youtrack__work_time_settings') }}
+    select
+        tracker,
+        minutes_a_day
+    from {{ ref('stg_work_time_settings') }}
 
 ),
 
-working_day as (
+working_days as (
 
     select
-        coalesce(
-            {{ minutes_per_day or 'null' }},
-            max(minutes_a_day) filter (where minutes_a_day > 0),
-            480
-        )::numeric as minutes
+        tracker,
+        max(minutes_a_day) as minutes
     from work_time_settings
+    where minutes_a_day > 0
+    group by tracker
 
 ),
 
@@ -94,7 +96,11 @@ spans as (
         case
             when field_values.has_invalid_field_value then null
             when issues.lead_time_period_minutes is not null
-                then round(issues.lead_time_period_minutes / working_day.minutes, 2)
+                then round(
+                    issues.lead_time_period_minutes
+                    / coalesce({{ minutes_per_day or 'null' }}, working_days.minutes, 480),
+                    2
+                )
             else round({{ days_of_a_number }}, 2)
         end as field_days,
         {{ days_between('issues.created_at', 'issues.resolved_at') }} as history_days,
@@ -103,7 +109,7 @@ spans as (
         issues.resolved_at < starts.started_at as is_resolved_before_start
     from issues
     inner join field_values on issues.issue_id = field_values.issue_id
-    cross join working_day
+    left join working_days on issues.tracker = working_days.tracker
     left join starts on issues.issue_id = starts.issue_id
 
 ),

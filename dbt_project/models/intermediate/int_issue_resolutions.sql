@@ -12,7 +12,7 @@ issues as (
         issue_id,
         created_at,
         resolved_at
-    from {{ ref('stg_youtrack__issue_snapshots') }}
+    from {{ ref('stg_issue_snapshots') }}
 
 ),
 
@@ -24,7 +24,7 @@ changes as (
         changed_at,
         from_value,
         to_value
-    from {{ ref('stg_youtrack__attribute_changes') }}
+    from {{ ref('stg_attribute_changes') }}
     where attribute = 'resolution'
 
 ),

@@ -12,9 +12,8 @@ issues as (
         issue_id,
         created_at,
         state,
-        is_state_resolved,
-        is_state_initial
-    from {{ ref('stg_youtrack__issue_snapshots') }}
+        state_category
+    from {{ ref('stg_issue_snapshots') }}
 
 ),
 
@@ -25,12 +24,10 @@ state_changes as (
         change_number,
         changed_at,
         from_value,
-        is_from_resolved,
-        is_from_initial,
+        from_category,
         to_value,
-        is_to_resolved,
-        is_to_initial
-    from {{ ref('stg_youtrack__attribute_changes') }}
+        to_category
+    from {{ ref('stg_attribute_changes') }}
     where attribute = 'state'
 
 ),
@@ -51,11 +48,9 @@ real_changes as (
         issue_id,
         changed_at,
         from_value,
-        is_from_resolved,
-        is_from_initial,
+        from_category,
         to_value,
-        is_to_resolved,
-        is_to_initial,
+        to_category,
         row_number() over (partition by issue_id order by change_number) as change_number
     from state_changes
     where from_value is distinct from to_value
@@ -75,15 +70,10 @@ first_states as (
             else issues.state
         end as state,
         case
-            when real_changes.issue_id is not null then real_changes.is_from_resolved
-            when state_changes.issue_id is not null then state_changes.is_from_resolved
-            else issues.is_state_resolved
-        end as is_resolved,
-        case
-            when real_changes.issue_id is not null then real_changes.is_from_initial
-            when state_changes.issue_id is not null then state_changes.is_from_initial
-            else issues.is_state_initial
-        end as is_initial
+            when real_changes.issue_id is not null then real_changes.from_category
+            when state_changes.issue_id is not null then state_changes.from_category
+            else issues.state_category
+        end as tracker_category
     from issues
     left join state_changes
         on
@@ -104,8 +94,7 @@ first_visits as (
         1 as visit_number,
         first_states.created_at as entered_at,
         first_states.state,
-        coalesce(state_changes.is_from_resolved, first_states.is_resolved) as is_resolved,
-        coalesce(state_changes.is_from_initial, first_states.is_initial) as is_initial
+        coalesce(state_changes.from_category, first_states.tracker_category) as tracker_category
     from first_states
     left join state_changes
         on
@@ -122,8 +111,7 @@ visits as (
         visit_number,
         entered_at,
         state,
-        is_resolved,
-        is_initial
+        tracker_category
     from first_visits
 
     union all
@@ -133,8 +121,7 @@ visits as (
         change_number + 1 as visit_number,
         changed_at as entered_at,
         to_value as state,
-        is_to_resolved as is_resolved,
-        is_to_initial as is_initial
+        to_category as tracker_category
     from real_changes
 
 ),
@@ -157,7 +144,7 @@ final as (
         visits.visit_number::integer,
         visits.state,
         {{ state_category(
-            'visits.state', 'named_categories.category', 'visits.is_resolved', 'visits.is_initial'
+            'visits.state', 'named_categories.category', 'visits.tracker_category'
         ) }} as state_category,
         visits.entered_at,
         lead(visits.entered_at) over (

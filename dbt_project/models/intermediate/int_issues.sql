@@ -9,6 +9,7 @@ with
 snapshots as (
 
     select
+        tracker,
         issue_id,
         issue_id_readable,
         project,
@@ -18,8 +19,7 @@ snapshots as (
         resolved_at,
         state_id,
         state,
-        is_state_resolved,
-        is_state_initial,
+        state_category,
         team,
         issue_type,
         assignee,
@@ -27,7 +27,7 @@ snapshots as (
         lead_time_number,
         lead_time_period_minutes,
         is_missing
-    from {{ ref('stg_youtrack__issue_snapshots') }}
+    from {{ ref('stg_issue_snapshots') }}
 
 ),
 
@@ -40,7 +40,7 @@ attribute_changes as (
         is_of_replaced_field,
         to_value_id,
         to_value
-    from {{ ref('stg_youtrack__attribute_changes') }}
+    from {{ ref('stg_attribute_changes') }}
     where attribute in ('state', 'team', 'type', 'story_points')
 
 ),
@@ -71,7 +71,7 @@ board_sprints as (
     select
         sprint_id,
         board_id
-    from {{ ref('stg_youtrack__board_sprints') }}
+    from {{ ref('stg_board_sprints') }}
     where not is_missing
 
 ),
@@ -190,8 +190,7 @@ final as (
         teamed.issue_type,
         teamed.state,
         {{ state_category(
-            'teamed.state', 'named_categories.category', 'teamed.is_state_resolved',
-            'teamed.is_state_initial'
+            'teamed.state', 'named_categories.category', 'teamed.state_category'
         ) }} as state_category,
         teamed.assignee,
         teamed.story_points,
@@ -203,7 +202,8 @@ final as (
         teamed.resolved_at is not null as is_resolved,
         excluded_names.team_or_fallback is not null as is_excluded_team,
         teamed.is_missing,
-        mismatches.issue_id is not null as has_history_mismatch
+        mismatches.issue_id is not null as has_history_mismatch,
+        teamed.tracker
     from teamed
     left join named_categories on teamed.state = named_categories.state
     left join excluded_names on teamed.team_or_fallback = excluded_names.team_or_fallback

@@ -12,7 +12,7 @@ issues as (
         issue_id,
         project_id,
         created_at
-    from {{ ref('stg_youtrack__issue_snapshots') }}
+    from {{ ref('stg_issue_snapshots') }}
 
 ),
 
@@ -26,7 +26,7 @@ sprints as (
         sprint_field_id is not null as follows_field,
         follows_query,
         coalesce(finish_at < {{ as_of() }}, false) as is_closed
-    from {{ ref('stg_youtrack__board_sprints') }}
+    from {{ ref('stg_board_sprints') }}
 
 ),
 
@@ -36,7 +36,7 @@ board_projects as (
         board_id,
         project_id,
         missed_at
-    from {{ ref('stg_youtrack__board_projects') }}
+    from {{ ref('stg_board_projects') }}
 
 ),
 
@@ -59,7 +59,7 @@ sprint_changes as (
         issue_id,
         changed_at,
         membership_change
-    from {{ ref('stg_youtrack__sprint_changes') }}
+    from {{ ref('stg_sprint_changes') }}
     where membership_change <> 0
 
 ),
@@ -69,7 +69,7 @@ sprint_members as (
     select
         sprint_id,
         issue_id
-    from {{ ref('stg_youtrack__sprint_members') }}
+    from {{ ref('stg_sprint_members') }}
 
 ),
 

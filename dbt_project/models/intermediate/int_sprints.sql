@@ -5,6 +5,7 @@ with
 board_sprints as (
 
     select
+        tracker,
         sprint_id,
         coalesce(sprint_name, '(none)') as sprint_name,
         board_id,
@@ -13,7 +14,7 @@ board_sprints as (
         finish_at,
         is_archived,
         is_missing
-    from {{ ref('stg_youtrack__board_sprints') }}
+    from {{ ref('stg_board_sprints') }}
     where
         not has_sprints_disabled
         and start_at <= finish_at
@@ -90,7 +91,8 @@ final as (
         {{ reporting_date('board_sprints.start_at') }} as sprint_start_date,
         {{ reporting_quarter('board_sprints.finish_at') }} as quarter,
         board_sprints.is_archived,
-        board_sprints.is_missing
+        board_sprints.is_missing,
+        board_sprints.tracker
     from board_sprints
     inner join final_labels on board_sprints.sprint_id = final_labels.sprint_id
 

@@ -68,6 +68,21 @@ summed as (
 
 ),
 
+closed_sprints as (
+
+    select
+        sprint_id,
+        row_number() over (
+            partition by board_id
+            order by finish_at desc, start_at desc, sprint_id collate "C" desc
+        )::integer as closed_sprint_rank
+    from sprints
+    where
+        is_closed
+        and sprint_id in (select summed.sprint_id from summed)
+
+),
+
 final as (
 
     select
@@ -80,10 +95,12 @@ final as (
         sprints.finish_at,
         sprints.sprint_start_date,
         sprints.is_closed,
+        closed_sprints.closed_sprint_rank,
         (summed.planned_completed_count::numeric / nullif(summed.planned_count, 0))::numeric(5, 4)
             as completion_rate
     from summed
     inner join sprints on summed.sprint_id = sprints.sprint_id
+    left join closed_sprints on summed.sprint_id = closed_sprints.sprint_id
 
 )
 

@@ -6,7 +6,8 @@ spectrum as (
         team,
         issue_type,
         sprint,
-        quarter
+        quarter,
+        sprint_start_date
     from {{ ref('agg_lead_time_spectrum') }}
 
 ),
@@ -17,7 +18,8 @@ throughput as (
         team,
         issue_type,
         sprint,
-        quarter
+        quarter,
+        sprint_start_date
     from {{ ref('agg_sprint_throughput') }}
 
 ),

@@ -13,7 +13,8 @@ sprints as (
         quarter,
         is_closed,
         is_archived,
-        is_missing
+        is_missing,
+        tracker
     from {{ ref('int_sprints') }}
 
 ),
@@ -56,13 +57,15 @@ final as (
         coalesce(sprints.board_id, '(none)') as board_id,
         sprints.board,
         coalesce(board_teams.team, most_frequent_teams.team, '(none)') as team,
+        board_teams.team is null and most_frequent_teams.team is not null as is_team_inferred,
         sprints.start_at,
         sprints.finish_at,
         sprints.sprint_start_date,
         sprints.quarter,
         sprints.is_closed,
         sprints.is_archived,
-        sprints.is_missing
+        sprints.is_missing,
+        sprints.tracker
     from sprints
     left join board_teams on sprints.board_id = board_teams.board_id
     left join most_frequent_teams on sprints.sprint_id = most_frequent_teams.sprint_id

@@ -19,7 +19,8 @@ issues as (
         is_resolved,
         is_excluded_team,
         is_missing,
-        has_history_mismatch
+        has_history_mismatch,
+        tracker
     from {{ ref('int_issues') }}
 
 ),
@@ -99,7 +100,8 @@ final as (
         issues.resolved_at,
         issues.updated_at,
         {{ reporting_date('issues.resolved_at') }} as resolved_date,
-        case when lead_times.is_done then issue_sprints.sprint_start_date end as sprint_start_date
+        case when lead_times.is_done then issue_sprints.sprint_start_date end as sprint_start_date,
+        issues.tracker
     from issues
     inner join lead_times on issues.issue_id = lead_times.issue_id
     left join issue_sprints on issues.issue_id = issue_sprints.issue_id

@@ -29,7 +29,8 @@ sprints as (
         sprint_id,
         sprint,
         board_id,
-        board
+        board,
+        tracker
     from {{ ref('dim_sprints') }}
 
 ),
@@ -55,7 +56,8 @@ final as (
         sprint_issues.added_at,
         sprint_issues.removed_at,
         sprint_issues.completed_at,
-        sprint_issues.story_points
+        sprint_issues.story_points,
+        sprints.tracker
     from sprint_issues
     inner join sprints on sprint_issues.sprint_id = sprints.sprint_id
 

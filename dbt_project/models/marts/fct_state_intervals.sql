@@ -24,7 +24,9 @@ issues as (
         quarter,
         is_done,
         is_excluded_team,
-        resolved_at
+        resolved_at,
+        sprint_start_date,
+        tracker
     from {{ ref('fct_issues') }}
 
 ),
@@ -51,7 +53,9 @@ final as (
         issues.sprint,
         issues.quarter,
         issues.is_done,
-        issues.is_excluded_team
+        issues.is_excluded_team,
+        issues.sprint_start_date,
+        issues.tracker
     from state_visits
     inner join issues on state_visits.issue_id = issues.issue_id
 

@@ -11,6 +11,7 @@ pipeline_runs as (
         status,
         error,
         data_as_of,
+        warnings,
         lock_key
     from {{ source('ops', 'pipeline_runs') }}
 
@@ -42,6 +43,7 @@ runs as (
         pipeline_runs.finished_at,
         pipeline_runs.error,
         pipeline_runs.data_as_of,
+        pipeline_runs.warnings,
         coalesce(pipeline_runs.finished_at, pipeline_runs.started_at) as last_run_at,
         case
             when pipeline_runs.status <> 'RUNNING' then pipeline_runs.status
@@ -84,7 +86,8 @@ last_ok_runs as (
 
     select
         last_run_at as last_ok_at,
-        data_as_of
+        data_as_of,
+        warnings
     from runs
     where outcome = 'OK'
     order by last_run_at desc, run_id desc
@@ -132,6 +135,7 @@ combined as (
         last_finished_runs.status as last_finished_status,
         last_ok_runs.last_ok_at,
         last_ok_runs.data_as_of,
+        last_ok_runs.warnings,
         last_runs.error,
         extract(epoch from {{ present_moment() }} - last_ok_runs.last_ok_at) / 3600 as age_hours,
         coalesce(working_time.working_hours > {{ var('run_max_age_hours', 26) }}, false)
@@ -164,16 +168,22 @@ final as (
                     nullif(error, ''),
                     'The run that started at '
                     || to_char(last_run_at at time zone {{ timezone() }}, 'YYYY-MM-DD HH24:MI')
-                    || ' died without a word: its lock is free.'
+                    || ' ' || {{ timezone() }} || ' died without a word: its lock is free.'
                 )
             when is_stale and outcome <> 'NOK'
                 then
                     'The last good run ended at '
                     || to_char(last_ok_at at time zone {{ timezone() }}, 'YYYY-MM-DD HH24:MI')
+                    || ' ' || {{ timezone() }}
                     || ', more than {{ var("run_max_age_hours", 26) }} working hours ago.'
             when outcome = 'NOK' then coalesce(nullif(error, ''), '(none)')
             else '(none)'
-        end as error
+        end as error,
+        -- a line each; null where an earlier version kept none
+        cardinality(string_to_array(warnings, e'\n')) as warnings_count,
+        coalesce(nullif(warnings, ''), '(none)') as warnings,
+        -- of the session that asks: the zone in which it reads the times beside it
+        current_setting('TimeZone') as time_zone
     from combined
 
 )

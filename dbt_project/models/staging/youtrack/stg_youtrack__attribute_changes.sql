@@ -16,12 +16,10 @@ role_changes as (
         is_of_replaced_field,
         from_value_id,
         from_value,
-        is_from_resolved,
-        is_from_initial,
+        from_category,
         to_value_id,
         to_value,
-        is_to_resolved,
-        is_to_initial
+        to_category
     from {{ ref('stg_youtrack__role_changes') }}
     where is_set is not true
 
@@ -105,12 +103,10 @@ changes as (
         coalesce(to_value, '') as to_key,
         from_value_id,
         from_value,
-        is_from_resolved,
-        is_from_initial,
+        from_category,
         to_value_id,
         to_value,
-        is_to_resolved,
-        is_to_initial
+        to_category
     from role_changes
 
     union all
@@ -125,12 +121,10 @@ changes as (
         coalesce(to_value, '') as to_key,
         null as from_value_id,
         from_value,
-        null as is_from_resolved,
-        null as is_from_initial,
+        null as from_category,
         null as to_value_id,
         to_value,
-        null as is_to_resolved,
-        null as is_to_initial
+        null as to_category
     from set_changes
 
     union all
@@ -147,12 +141,10 @@ changes as (
         coalesce(
             from_projects.project_short_name, project_moves.from_project_short_name
         ) as from_value,
-        null as is_from_resolved,
-        null as is_from_initial,
+        null as from_category,
         project_moves.to_project_id as to_value_id,
         coalesce(to_projects.project_short_name, project_moves.to_project_short_name) as to_value,
-        null as is_to_resolved,
-        null as is_to_initial
+        null as to_category
     from project_moves
     left join projects as from_projects
         on project_moves.from_project_id = from_projects.project_id
@@ -171,12 +163,10 @@ changes as (
         case when resolutions.added is null then '' else 'resolved' end as to_key,
         null as from_value_id,
         resolutions.removed #>> '{}' as from_value,
-        null as is_from_resolved,
-        null as is_from_initial,
+        null as from_category,
         null as to_value_id,
         resolutions.added #>> '{}' as to_value,
-        null as is_to_resolved,
-        null as is_to_initial
+        null as to_category
     from resolutions
     inner join issues on resolutions.issue_id = issues.issue_id
 
@@ -427,12 +417,10 @@ final as (
         counted.is_of_replaced_field,
         counted.from_value_id,
         counted.from_value,
-        counted.is_from_resolved,
-        counted.is_from_initial,
+        counted.from_category,
         counted.to_value_id,
         counted.to_value,
-        counted.is_to_resolved,
-        counted.is_to_initial
+        counted.to_category
     from counted
     left join issues on counted.issue_id = issues.issue_id
     left join chained

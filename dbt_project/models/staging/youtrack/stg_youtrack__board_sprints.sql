@@ -47,7 +47,7 @@ sprints_out_of_scope as (
         count(*) filter (
             where
             (board_projects.missed_at is null or sprints.finish_at < board_projects.missed_at)
-            and {{ in_scope('board_projects.project_id') }}
+            and {{ youtrack_in_scope('board_projects.project_id') }}
         ) = 0
 
 ),

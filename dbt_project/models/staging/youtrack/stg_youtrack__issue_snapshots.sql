@@ -22,7 +22,7 @@ issues as (
     from {{ ref('stg_youtrack__issues') }}
     where
         not is_draft
-        and {{ in_scope('project_id') }}
+        and {{ youtrack_in_scope('project_id') }}
 
 ),
 
@@ -149,9 +149,9 @@ resolved_values as (
             value_names.value_name, users.login, role_values.login, role_values.value_text
         ) as value_text,
         coalesce(
-            field_values.is_resolved, named_values.is_resolved, role_values.is_resolved, false
+            field_values.is_resolved, named_values.is_resolved, role_values.is_resolved
         ) as is_resolved,
-        coalesce(field_values.is_initial, named_values.is_initial, false) as is_initial
+        coalesce(field_values.is_initial, named_values.is_initial) as is_initial
     from role_values
     left join field_values
         on
@@ -206,8 +206,12 @@ final as (
         issues.resolved_at,
         pivoted.state_id,
         pivoted.state,
-        pivoted.is_state_resolved,
-        pivoted.is_state_initial,
+        case
+            when pivoted.state is not null
+                then {{ youtrack_state_category(
+                    'pivoted.is_state_resolved', 'pivoted.is_state_initial'
+                ) }}
+        end as state_category,
         pivoted.team,
         pivoted.issue_type,
         pivoted.assignee,

@@ -44,7 +44,7 @@ custom_fields as (
 
     select distinct project_id
     from {{ ref('stg_youtrack__custom_fields') }}
-    where {{ in_scope('project_id') }}
+    where {{ youtrack_in_scope('project_id') }}
 
 ),
 
@@ -309,19 +309,29 @@ final as (
             when valued.has_several_removed then valued.removed_text
             else coalesce(from_anywhere.value_name, valued.removed_text)
         end as from_value,
-        coalesce(
-            from_values.is_resolved, from_anywhere.is_resolved, valued.is_from_resolved, false
-        ) as is_from_resolved,
-        coalesce(from_values.is_initial, from_anywhere.is_initial, false) as is_from_initial,
+        case
+            when valued.role = 'state' and valued.removed_values <> '[]'
+                then {{ youtrack_state_category(
+                    'coalesce('
+                    ~ 'from_values.is_resolved, from_anywhere.is_resolved, valued.is_from_resolved'
+                    ~ ')',
+                    'coalesce(from_values.is_initial, from_anywhere.is_initial)'
+                ) }}
+        end as from_category,
         valued.to_value_id,
         case
             when valued.has_several_added then valued.added_text
             else coalesce(to_anywhere.value_name, valued.added_text)
         end as to_value,
-        coalesce(
-            to_values.is_resolved, to_anywhere.is_resolved, valued.is_to_resolved, false
-        ) as is_to_resolved,
-        coalesce(to_values.is_initial, to_anywhere.is_initial, false) as is_to_initial
+        case
+            when valued.role = 'state' and valued.added_values <> '[]'
+                then {{ youtrack_state_category(
+                    'coalesce('
+                    ~ 'to_values.is_resolved, to_anywhere.is_resolved, valued.is_to_resolved'
+                    ~ ')',
+                    'coalesce(to_values.is_initial, to_anywhere.is_initial)'
+                ) }}
+        end as to_category
     from valued
     left join field_values as from_values
         on

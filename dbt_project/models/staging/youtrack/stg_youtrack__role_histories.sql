@@ -23,7 +23,7 @@ custom_fields as (
         seen_at,
         is_detached
     from {{ ref('stg_youtrack__custom_fields') }}
-    where {{ in_scope('project_id') }}
+    where {{ youtrack_in_scope('project_id') }}
 
 ),
 

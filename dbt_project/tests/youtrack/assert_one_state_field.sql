@@ -10,7 +10,7 @@ custom_fields as (
     where
         value_type = 'state'
         and not is_detached
-        and {{ in_scope('project_id') }}
+        and {{ youtrack_in_scope('project_id') }}
 
 ),
 

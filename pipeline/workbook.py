@@ -1,4 +1,4 @@
-"""`python -m datalens`: write .local/leadtime-workbook.json for import into DataLens.
+"""`python -m pipeline.workbook`: write .local/leadtime-workbook.json for import into DataLens.
 
 The one beside this file is what it writes with nothing configured, for who has no data yet.
 """
@@ -19,7 +19,7 @@ from extract.errors import ConfigurationError, RunError
 from pipeline.settings import PROJECT_ROOT, dbt_target, load_environment
 from report.settings import read_locale
 
-HERE = Path(__file__).resolve().parent
+LAYOUT = PROJECT_ROOT / "datalens" / "layout.yml"
 # not the tracked one: a language or a host of one's own is no change of the project
 WORKBOOK = PROJECT_ROOT / ".local" / "leadtime-workbook.json"
 
@@ -29,7 +29,7 @@ HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the workbook; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m datalens", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pipeline.workbook", description=__doc__)
     parser.add_argument("--output", type=Path, default=WORKBOOK)
     options = parser.parse_args(arguments)
     try:
@@ -58,7 +58,7 @@ def _write(output: Path, text: str) -> None:
 
 def render(manifest: Path, locale: str, connection: dict[str, Any]) -> str:
     """The workbook as the text of its file: the same input gives the same bytes."""
-    layout = yaml.safe_load((HERE / "layout.yml").read_text(encoding="utf-8"))
+    layout = yaml.safe_load(LAYOUT.read_text(encoding="utf-8"))
     workbook = build(layout, read_marts(manifest, locale), locale, connection)
     return json.dumps(workbook, ensure_ascii=False, indent=1) + "\n"
 

@@ -1,5 +1,5 @@
 {#- True for a project that the last extraction was asked for; without a list, all projects are. -#}
-{% macro in_scope(project_id) -%}
+{% macro youtrack_in_scope(project_id) -%}
     coalesce(
         (
             select project_ids

@@ -1,0 +1,1 @@
+{{ union_trackers('boards', ['board_id', 'board']) }}

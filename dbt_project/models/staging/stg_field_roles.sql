@@ -1,0 +1,1 @@
+{{ union_trackers('field_roles', ['role', 'project_id', 'field_id']) }}

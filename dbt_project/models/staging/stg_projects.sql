@@ -1,0 +1,1 @@
+{{ union_trackers('projects', ['project_id', 'project_short_name']) }}

@@ -1,0 +1,1 @@
+{{ union_trackers('role_values', ['role', 'value_name']) }}

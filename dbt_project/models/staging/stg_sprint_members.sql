@@ -1,0 +1,1 @@
+{{ union_trackers('sprint_members', ['sprint_id', 'issue_id']) }}

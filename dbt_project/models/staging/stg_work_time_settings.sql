@@ -1,0 +1,1 @@
+{{ union_trackers('work_time_settings', ['minutes_a_day']) }}

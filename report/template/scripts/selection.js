@@ -1,0 +1,101 @@
+// What the reader has chosen, and the selectors to choose with.
+const selection = (() => {
+  const { values } = data;
+  const DIMENSIONS = ["team", "issue_type", "sprint", "quarter"];
+  // an empty set of codes is every value
+  const chosen = Object.fromEntries(DIMENSIONS.map((name) => [name, new Set()]));
+
+  // The rows of a table of columns that match.
+  function matching(rows) {
+    const allowed = DIMENSIONS.map((name) => {
+      const mask = new Uint8Array(values[name].length).fill(chosen[name].size ? 0 : 1);
+      chosen[name].forEach((code) => { mask[code] = 1; });
+      return [rows[name], mask];
+    });
+    const found = [];
+    for (let i = 0; i < rows.team.length; i++) {
+      if (allowed.every(([codes, mask]) => mask[codes[i]])) found.push(i);
+    }
+    return found;
+  }
+
+  const sprintsOf = values.team.map(() => new Set());
+  [data.issues, data.throughput].forEach(({ team, sprint }) => {
+    team.forEach((code, i) => { sprintsOf[code].add(sprint[i]); });
+  });
+  // only the sprints of the chosen teams are offered
+  const isOffered = (name, code) => (
+    name !== "sprint" || !chosen.team.size || [...chosen.team].some((team) => sprintsOf[team].has(code))
+  );
+
+  function makeSelector(details, changed) {
+    const name = details.dataset.dimension;
+    const options = details.querySelector(".options");
+    const search = details.querySelector("input[type=search]");
+    const boxes = new Map();
+
+    function refresh() {
+      const sought = search.value.toLocaleLowerCase();
+      boxes.forEach(({ box, label }, code) => {
+        const offered = isOffered(name, code);
+        if (!offered) chosen[name].delete(code); // nothing may filter unseen
+        box.checked = chosen[name].has(code);
+        label.hidden = !offered || !label.textContent.toLocaleLowerCase().includes(sought);
+      });
+      const codes = [...chosen[name]].sort((one, other) => one - other);
+      details.querySelector(".chosen").textContent = codes.length === 0 ? texts.all
+        : codes.length < 3 ? codes.map((code) => words.named(values[name][code])).join(", ")
+          : `${codes.length} / ${values[name].length}`;
+      details.classList.toggle("active", codes.length > 0);
+    }
+
+    const order = values[name].map((_, code) => code);
+    if (name === "sprint" || name === "quarter") order.reverse(); // the newest first
+    order.forEach((code) => {
+      const label = make("label"), box = make("input");
+      box.type = "checkbox";
+      box.value = values[name][code];
+      box.addEventListener("change", () => {
+        chosen[name][box.checked ? "add" : "delete"](code);
+        changed();
+      });
+      label.append(box, make("span", words.named(values[name][code])));
+      options.append(label);
+      boxes.set(code, { box, label });
+    });
+    search.hidden = order.length < 9;
+    search.addEventListener("input", refresh);
+    details.querySelector(".clear").addEventListener("click", () => { chosen[name].clear(); changed(); });
+    details.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      details.open = false;
+      details.querySelector("summary").focus();
+    });
+    details.addEventListener("focusout", ({ relatedTarget }) => { // Tab led out of it
+      if (relatedTarget && !details.contains(relatedTarget)) details.open = false;
+    });
+    return refresh;
+  }
+
+  function start(show) {
+    const selectors = [...document.querySelectorAll(".selector")];
+    const reset = element("reset");
+    const refresh = () => {
+      refreshers.forEach((one) => one());
+      reset.disabled = DIMENSIONS.every((name) => chosen[name].size === 0);
+    };
+    const changed = () => { refresh(); show(); };
+    const refreshers = selectors.map((details) => makeSelector(details, changed));
+    element("filters").addEventListener("submit", (event) => event.preventDefault());
+    reset.addEventListener("click", () => {
+      DIMENSIONS.forEach((name) => chosen[name].clear());
+      changed();
+    });
+    document.addEventListener("click", (event) => {
+      selectors.forEach((details) => { if (!details.contains(event.target)) details.open = false; });
+    });
+    refresh();
+  }
+
+  return { matching, start };
+})();

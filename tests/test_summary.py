@@ -1,0 +1,101 @@
+"""The summary at the end of a run says what it counts, and of when."""
+
+import io
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import PostgresServer
+from pages import fetch
+from rich.console import Console
+
+from pipeline import summary
+
+# of the run over the small company (conftest)
+AS_OF = datetime(2026, 6, 17, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def connection(server: PostgresServer, published: tuple[str, dict[str, str]]) -> Iterator[Any]:
+    """A transaction over good marts that is rolled back: a test may spoil them."""
+    opened = server.connect(published[0])
+    opened.autocommit = False
+    yield opened
+    opened.rollback()
+    opened.close()
+
+
+def said(connection: Any, as_of: datetime = AS_OF, zone: str = "UTC") -> str:
+    out = io.StringIO()
+    database = SimpleNamespace(is_embedded=True, name="leadtime", host="")
+    summary.show(connection, Console(file=out, width=200), database, as_of=as_of, zone=zone)
+    return out.getvalue()
+
+
+def last_sprints(text: str) -> dict[str, str]:
+    """The rows of the table of sprints by team."""
+    if summary.LAST_SPRINTS not in text:
+        return {}
+    table = text.split(summary.LAST_SPRINTS)[1].split("\n\n")[0]
+    rows = [line for line in table.splitlines() if "20" in line and not line.startswith("*")]
+    return {row.split("  ")[0].strip(): row for row in rows}
+
+
+LATEST = """
+    select distinct on (team) team, is_team_inferred, sprint, start_at, finish_at
+    from marts.dim_sprints where is_closed and team <> '(none)'
+    order by team, finish_at desc, sprint_id
+"""
+
+
+def test_each_table_says_which_issues_it_counts(connection: Any) -> None:
+    text = said(connection)
+    for title in ("Lead time of done", "Lead-time spectrum of done", "Last closed sprint"):
+        (line,) = [line for line in text.splitlines() if line.startswith(title)]
+        assert "issues of every type" in line
+
+
+def test_a_sprint_that_ended_long_ago_is_left_out_and_the_others_have_their_date(
+    connection: Any,
+) -> None:
+    latest = fetch(connection, LATEST)
+    shown = last_sprints(said(connection))
+    recent = {
+        f"{team} *" if is_inferred else team: f"{finish:%Y-%m-%d}"
+        for team, is_inferred, _, start, finish in latest
+        if finish + 2 * (finish - start) >= AS_OF
+    }
+    assert len(recent) > 1, "a check of nothing"
+    assert shown.keys() == recent.keys()
+    assert all(ended in shown[team] for team, ended in recent.items())
+    # two lengths of the sprint to the second, and a second more
+    _, is_inferred, sprint, start, finish = latest[0]
+    then = finish + 2 * (finish - start)
+    assert sprint in said(connection, then)
+    assert sprint not in "".join(
+        last_sprints(said(connection, then + timedelta(seconds=1))).values()
+    )
+    assert last_sprints(said(connection, AS_OF + timedelta(days=730))) == {}
+
+
+def test_the_date_is_that_of_the_reporting_time_zone(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update marts.dim_sprints set finish_at = '2026-06-14 23:30+00' "
+            "where is_closed and finish_at > '2026-06-01'"
+        )
+    assert "2026-06-14" in said(connection)
+    moscow = "".join(last_sprints(said(connection, zone="Europe/Moscow")).values())
+    assert "2026-06-15" in moscow
+    assert "2026-06-14" not in moscow
+
+
+def test_a_guess_is_called_one_and_a_boards_team_is_none(connection: Any) -> None:
+    assert summary.GUESS in said(connection)
+    with connection.cursor() as cursor:
+        cursor.execute("update marts.dim_sprints set is_team_inferred = false")
+    text = said(connection)
+    assert last_sprints(text)
+    assert "*" not in text.split(summary.LAST_SPRINTS)[1].split("The marts:")[0]
