@@ -100,8 +100,7 @@ def load_environment(env_file: Path = PROJECT_ROOT / ".env") -> list[str]:
 
 def _misspelt(names: Iterable[str]) -> list[str]:
     """Of these names, those that look like a setting and are none, each with what may be meant."""
-    settings = (Settings, *(tracker.settings for tracker in TRACKERS))
-    known = KNOWN_VARIABLES | {name.upper() for each in settings for name in each.model_fields}
+    known = KNOWN_VARIABLES | own_variables()
     prefixes = tuple(f"{tracker.prefix}_" for tracker in TRACKERS)
     told = []
     for name in names:
@@ -113,6 +112,12 @@ def _misspelt(names: Iterable[str]) -> list[str]:
             meant = f"; {close[0]} is meant?" if close else ""
             told.append(f"{name} is no setting{meant}")
     return told
+
+
+def own_variables() -> set[str]:
+    """The names of the settings of the run and of every tracker."""
+    settings = (Settings, *(tracker.settings for tracker in TRACKERS))
+    return {name.upper() for each in settings for name in each.model_fields}
 
 
 def read_settings() -> tuple[Settings, dict[str, BaseSettings]]:
