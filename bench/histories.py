@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.__main__ import postgresql
-from demo.server import start
 from demo.tracker import Tracker
+from demo.youtrack.server import start
 from pipeline import embedded
 from pipeline.settings import PROJECT_ROOT
 

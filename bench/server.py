@@ -60,7 +60,7 @@ def simulated_youtrack(issues: int) -> Iterator[SimulatedYouTrack]:
 def serve(issues: int) -> None:
     # imported here: the parent, whose memory its children begin with, needs none of it
     from demo.company import Company
-    from demo.server import start
+    from demo.youtrack.server import start
 
     company = Company(issues, SEED, TODAY, activities_per_issue=ACTIVITIES_AN_ISSUE)
     draw = random.Random(SEED)  # noqa: S311  (the same edits every time)

@@ -1,7 +1,7 @@
 """A simulated YouTrack: a deterministic company behind the real REST API, over real HTTP.
 
     from demo.company import Company
-    from demo.server import start
+    from demo.youtrack.server import start
 
     company = Company(issues=6000, seed=1, today="2026-06-01")    # the same bytes every time
     with start(company, port=0) as server:                        # 127.0.0.1, a free port
@@ -19,5 +19,5 @@ rename_*, add_value, set_sprint_dates, archive_sprint, delete_sprint, plant_unkn
 Switches of the server: `latency_ms`, `is_guest`, `token`, `hidden_attributes` (a set such as
 {"Project.archived"}),
 `issues_cap`, `unknown_issue_id_is_error`, `requests` (set it to [] to record request lines);
-`company.timezone` is the token user's. `demo.recorded.load` serves a folder of recordings.
+`company.timezone` is the token user's. `demo.youtrack.recorded.load` serves a folder of recordings.
 """

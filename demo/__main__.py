@@ -12,9 +12,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from demo.company import Company
-from demo.recorded import RecordingError, load
-from demo.server import TOKEN, Server, start
 from demo.tracker import Tracker
+from demo.youtrack.recorded import RecordingError, load
+from demo.youtrack.server import TOKEN, Server, start
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:

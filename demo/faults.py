@@ -9,12 +9,9 @@ import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response, request
-
-if TYPE_CHECKING:
-    from demo.server import Server
 
 ACTIONS = frozenset({
     "status", "reset", "close", "truncate", "stall", "html", "redirect", "guest", "ignore_query",
@@ -72,11 +69,11 @@ class Fault:
             return hit
 
 
-def before(server: Server, faults: Iterable[Fault]) -> Response | None:
+def before(stopping: threading.Event, faults: Iterable[Fault]) -> Response | None:
     """What happens to the request before it is understood; a response ends it."""
     for fault in faults:
         if fault.action == "stall":
-            server.stopping.wait(fault.seconds)
+            stopping.wait(fault.seconds)
         elif fault.action == "call" and fault.change is not None:
             fault.change()
         elif fault.action == "status":

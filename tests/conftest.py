@@ -21,7 +21,7 @@ from psycopg2 import sql
 from warm import WarmProcess
 
 from demo.company import Company
-from demo.server import Server, start
+from demo.youtrack.server import Server, start
 from pipeline import embedded
 from report.browser import OPTIONS
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from demo.company import Company
-from demo.server import Server, start
+from demo.youtrack.server import Server, start
 from extract.client import Patience
 from extract.tracker import Load, LoadReport
 from extract.youtrack.load import Source, load

@@ -9,7 +9,7 @@ from reference import KEYS, compare
 from warehouse import Pipeline
 
 from demo.company import Company
-from demo.server import start
+from demo.youtrack.server import start
 
 LONG = 30
 

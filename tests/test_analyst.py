@@ -9,7 +9,7 @@ import pytest
 from conftest import FROZEN, PostgresServer, Project
 from test_run import fingerprint, value
 
-from demo.server import Server
+from demo.youtrack.server import Server
 from extract.errors import DatabaseError
 from pipeline import trial
 from pipeline.trial import Difference, differences

@@ -14,8 +14,8 @@ from warehouse import Pipeline
 
 from demo.model import Project
 from demo.random_edits import RandomEdits
-from demo.server import Server, start
 from demo.tracker import Tracker
+from demo.youtrack.server import Server, start
 
 DAY = 86_400_000
 SPRINT_MARTS = ("fct_sprint_issues", "agg_sprint_throughput")

@@ -22,7 +22,7 @@ from extracting import differences, extraction
 from reference import KEYS, compare, read_marts
 
 from demo.company import Company
-from demo.server import Server, start
+from demo.youtrack.server import Server, start
 from extract.landing import Landing
 from pipeline.record import LOCK_KEY
 

@@ -18,8 +18,8 @@ import pytest
 import requests
 
 from demo.company import Company
-from demo.recorded import load
-from demo.server import Server, start
+from demo.youtrack.recorded import load
+from demo.youtrack.server import Server, start
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLES = REPOSITORY.parent / "shared" / "youtrack-samples"

@@ -14,8 +14,8 @@ import pytest
 
 from demo.company import Company
 from demo.model import DAY, Activity, Issue, ProjectField
-from demo.selection import compile_fields
 from demo.tracker import FIELD_CATEGORY, SPRINT
+from demo.youtrack.selection import compile_fields
 
 TODAY = "2026-06-03"
 EVERYTHING = (

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import requests
 
-import demo.server
+import demo.youtrack.server
 from demo.company import Company
 from demo.model import ELEMENT_TYPES, FIELD_TYPES
-from demo.selection import SHAPES
-from demo.server import start
+from demo.youtrack.selection import SHAPES
+from demo.youtrack.server import start
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 OPENAPI = SHARED / "youtrack-openapi-2022.3.json"
@@ -87,7 +87,7 @@ def test_every_path_is_declared(document: dict[str, Any]) -> None:
 @needs_openapi
 def test_every_parameter_is_declared_where_it_is_read(document: dict[str, Any]) -> None:
     """The names that the server reads, by the code that reads them."""
-    source = Path(demo.server.__file__).read_text("utf-8")
+    source = Path(demo.youtrack.server.__file__).read_text("utf-8")
     read = set(re.findall(r'(?:args|arguments)\.get(?:list)?\("([^"]+)"', source))
     read |= set(re.findall(r'_number\("([^"]+)"\)', source))
     assert {"fields", "$top", "$skip", "categories", "cursor", "query"} <= read

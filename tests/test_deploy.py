@@ -16,7 +16,7 @@ from conftest import REPOSITORY, PostgresServer, clean_environment, source_envir
 from croniter import croniter
 from dotenv import dotenv_values
 
-from demo.server import Server
+from demo.youtrack.server import Server
 from pipeline.settings import DATABASE_IS_GIVEN_BY, KNOWN_VARIABLES, own_variables
 
 DEPLOY = REPOSITORY / "deploy"

@@ -15,7 +15,7 @@ from conftest import REPOSITORY, PostgresServer, Project, source_environment
 from extracting import simulated
 from warehouse import Warehouse
 
-from demo.server import Server
+from demo.youtrack.server import Server
 from pipeline import build, database, doctor, embedded
 from pipeline import server as fitness
 from pipeline.record import RunRecord

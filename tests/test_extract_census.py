@@ -9,7 +9,7 @@ import pytest
 from conftest import PostgresServer, fresh_database
 from extracting import Extraction, differences, extraction, simulated
 
-from demo.server import Server
+from demo.youtrack.server import Server
 from extract.errors import SourceError
 from extract.youtrack.census import Look, Seen
 from extract.youtrack.census import _check as check

@@ -16,7 +16,7 @@ from conftest import REPOSITORY, PostgresServer, fresh_database, more_draws
 from extracting import Extraction, differences, extraction, simulated
 from test_extract_guards import assert_complete
 
-from demo.server import Server
+from demo.youtrack.server import Server
 from extract.errors import DatabaseError, SourceError
 
 

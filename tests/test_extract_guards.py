@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from extracting import Extraction, differences, simulated
 
-from demo.server import Server
+from demo.youtrack.server import Server
 from extract.errors import ConfigurationError, DatabaseError, RunError, SourceError
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import PostgresServer, more_draws
 from extracting import Extraction, differences, extraction, simulated, what_is_left
 
-from demo.server import Server
+from demo.youtrack.server import Server
 from extract.youtrack.selection import TABLES
 
 

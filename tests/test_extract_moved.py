@@ -7,7 +7,7 @@ import pytest
 from conftest import PostgresServer, Project
 from extracting import Extraction, differences, simulated
 
-from demo.server import Server, start
+from demo.youtrack.server import Server, start
 from extract.errors import ConfigurationError
 
 

@@ -23,7 +23,7 @@ from flask import request
 from test_extract_guards import assert_complete
 
 from demo.faults import failure
-from demo.server import Refused, Server
+from demo.youtrack.server import Refused, Server
 from extract.client import _retry_after
 from extract.errors import SourceError
 from extract.findings import Findings

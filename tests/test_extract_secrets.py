@@ -11,7 +11,7 @@ import pytest
 from conftest import REPOSITORY
 from extracting import Extraction, simulated
 
-from demo.server import Server
+from demo.youtrack.server import Server
 from extract.youtrack.address import identity
 from pipeline.console import RunConsole
 from pipeline.redaction import Redactor

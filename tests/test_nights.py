@@ -22,7 +22,7 @@ from test_alarm import Hook
 from test_run import LAST_RUN, value
 
 from demo.company import Company
-from demo.server import Server, start
+from demo.youtrack.server import Server, start
 from pipeline import embedded
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import PostgresServer, Project, source_environment
 
-from demo.server import Server
+from demo.youtrack.server import Server
 from pipeline.database import OLDEST_VERSION
 
 BINARIES = next(iter(glob.glob(f"/usr/lib/postgresql/{OLDEST_VERSION}/bin")), None)

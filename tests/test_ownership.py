@@ -17,7 +17,7 @@ from conftest import (
 )
 from test_server import execute
 
-from demo.server import Server
+from demo.youtrack.server import Server
 
 SALES = (
     "create schema marts",

@@ -10,7 +10,7 @@ from conftest import PostgresServer, fresh_database
 from warehouse import Pipeline
 
 from demo.company import Company
-from demo.server import Server, start
+from demo.youtrack.server import Server, start
 
 DAY = 86_400_000
 SPRINT_MARTS = ("dim_sprints", "fct_sprint_issues", "agg_sprint_throughput")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from conftest import SAMPLES, PostgresServer, Project, fresh_database, source_environment
 
-from demo.recorded import load
-from demo.server import start
+from demo.youtrack.recorded import load
+from demo.youtrack.server import start
 
 pytestmark = pytest.mark.skipif(
     not (SAMPLES / "idea-issues.ndjson").exists(), reason="the recorded issues are not here"

@@ -9,8 +9,8 @@ import pytest
 from conftest import PostgresServer, fresh_database
 from warehouse import Pipeline
 
-from demo.server import Server, start
 from demo.tracker import Tracker
+from demo.youtrack.server import Server, start
 
 Marts = dict[str, list[dict[str, Any]]]
 

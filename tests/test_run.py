@@ -15,7 +15,7 @@ import pytest
 from conftest import FROZEN, PostgresServer, Project, clean_environment, source_environment
 
 from demo.company import Company
-from demo.server import Server, start
+from demo.youtrack.server import Server, start
 from pipeline import publish
 from pipeline.record import LOCK_KEY
 

@@ -18,7 +18,7 @@ import psycopg2
 import pytest
 from conftest import FROZEN, PostgresServer, Project, fresh_database, source_environment
 
-from demo.server import Server
+from demo.youtrack.server import Server
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 

@@ -8,8 +8,8 @@ import pytest
 from conftest import PostgresServer, fresh_database
 from warehouse import Pipeline
 
-from demo.server import start
 from demo.tracker import Tracker
+from demo.youtrack.server import start
 
 
 def ms(text: str) -> int:

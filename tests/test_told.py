@@ -7,8 +7,8 @@ import pytest
 from conftest import PostgresServer, Project, copy_project, source_environment
 from test_server import execute
 
-from demo.server import start
 from demo.tracker import Tracker
+from demo.youtrack.server import start
 
 
 def ms(text: str) -> int:

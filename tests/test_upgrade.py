@@ -22,7 +22,7 @@ from reference import KEYS, compare, read_marts
 from test_run import value
 
 from demo.company import Company
-from demo.server import Server, start
+from demo.youtrack.server import Server, start
 from pipeline import __version__, embedded
 
 EARLIER = sorted((Path(__file__).parent / "earlier_versions").glob("*.sql.gz"))

@@ -12,7 +12,7 @@ from extracting import extraction
 from histories import write_raw, write_seeds
 from reference import KEYS, Definitions, compare, compute, read_marts, read_raw, read_seeds
 
-from demo.server import Server
+from demo.youtrack.server import Server
 from pipeline.build import AS_OF
 from pipeline.record import _TABLE as RUNS_TABLE
 

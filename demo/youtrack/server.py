@@ -24,11 +24,11 @@ from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
 
 from demo import faults as fault_actions
-from demo import query as search
 from demo.faults import Fault, failure
 from demo.model import Activity, Board, Entity, Issue, Project, Simple, Sprint, User
-from demo.selection import BadFieldsError, Selection, compile_fields
 from demo.tracker import Tracker
+from demo.youtrack import query as search
+from demo.youtrack.selection import BadFieldsError, Selection, compile_fields
 
 TOKEN = "perm:demo.YouTrack.token"  # noqa: S105 - of a simulated server on loopback
 DEFAULT_TOP = 42
@@ -307,7 +307,7 @@ def _application(server: Server) -> Flask:
                 setattr(g, rule.action, True)
         if server.latency_ms:
             server.stopping.wait(server.latency_ms / 1000)
-        return fault_actions.before(server, g.faults) or _authorise(server)
+        return fault_actions.before(server.stopping, g.faults) or _authorise(server)
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -1,0 +1,61 @@
+"""Which room may know which: arrows run one way, and what is shared names no tracker."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+from extract.trackers import TRACKERS
+
+# a room → what it may use
+ROOMS = {
+    "demo": set(),
+    "extract": set(),
+    "report": {"extract"},
+    "datalens": {"extract"},
+    "pipeline": {"extract", "report", "datalens"},
+}
+# names that are only looked at, to keep the former command alive
+ALIASES = {REPOSITORY / "extract" / "__main__.py"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_uses_only_what_stands_below_it(room: str) -> None:
+    files = sorted((REPOSITORY / room).rglob("*.py"))
+    assert len(files) > 2
+    for path in files:
+        used = {module.partition(".")[0] for module in imports(path)} & ROOMS.keys()
+        assert used - {room} <= ROOMS[room], path.relative_to(REPOSITORY)
+
+
+def test_what_trackers_share_names_none_of_them() -> None:
+    shared = {*(REPOSITORY / "extract").glob("*.py")} - ALIASES
+    assert len(shared) > 8
+    for path in shared - {REPOSITORY / "extract" / "trackers.py"}:
+        text = path.read_text(encoding="utf-8").casefold()
+        assert [each.title for each in TRACKERS if each.title.casefold() in text] == [], path.name
+
+
+def test_trackers_do_not_know_each_other() -> None:
+    for tracker in TRACKERS:
+        others = {f"extract.{each.name}" for each in TRACKERS if each is not tracker}
+        for path in (REPOSITORY / "extract" / tracker.name).glob("*.py"):
+            used = {".".join(module.split(".")[:2]) for module in imports(path)}
+            assert not used & others, path.name
+
+
+def test_keys_of_trackers_are_their_own() -> None:
+    for attribute in ("name", "title", "prefix", "schema"):
+        values = [getattr(tracker, attribute) for tracker in TRACKERS]
+        assert len(set(values)) == len(values), attribute
