@@ -1,13 +1,16 @@
 """Which room may know which: arrows run one way, and what is shared names no tracker."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, clean_environment
 
 from extract.trackers import TRACKERS
+from pipeline import __version__
 
 # a room → what it may use
 ROOMS = {
@@ -59,3 +62,18 @@ def test_keys_of_trackers_are_their_own() -> None:
     for attribute in ("name", "title", "prefix", "schema"):
         values = [getattr(tracker, attribute) for tracker in TRACKERS]
         assert len(set(values)) == len(values), attribute
+
+
+def test_the_former_command_still_answers() -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, "-m", package, "--version"],
+            cwd=REPOSITORY,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for package in ("pipeline", "extract")
+    ]
+    assert said == [f"{__version__}\n"] * 2
