@@ -77,7 +77,7 @@ def returned(mart, wanted, after_full_load, after_runs, actual):
             # a namesake that is gone makes a sprint's label longer: compared is which one it is
             seen = {**row, **({"sprint": ids[row["sprint"]]} if "sprint" in row else {})}
             # the team of most members counts those that are gone, too
-            hidden = {"team"} if mart == "dim_sprints" else set()
+            hidden = {"team", "is_team_inferred"} if mart == "dim_sprints" else set()
             if mart != "fct_sprint_issues" and row.get("issue_id") in kept:
                 hidden = {"sprint", "sprint_start_date"}
             yield {k: v for k, v in seen.items() if k not in hidden}
