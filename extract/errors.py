@@ -10,7 +10,7 @@ from contextlib import contextmanager
 class RunError(Exception):
     """A failure with a message for the operator: what is wrong, and what to mend.
 
-    The message never carries a secret. `exit_code` follows the table in the README.
+    The message never carries a secret. docs/operations.md lists what each `exit_code` means.
     """
 
     exit_code = 1

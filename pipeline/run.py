@@ -1,7 +1,7 @@
 """One run: lock, record, load, build, publish, summary, exit code.
 
-What a run promises stands in the README ("How it fails"). The order is the promise: the record
-before the first request, the tests before the publishing, the publishing last.
+What a run promises stands in docs/operations.md ("When a run fails"). The order is the promise: the
+record before the first request, the tests before the publishing, the publishing last.
 """
 
 import os
