@@ -479,16 +479,3 @@ def test_gitlab_publishes_the_lineage_only_and_keeps_the_report_to_developers():
     assert kept.startswith('if [ "$LEADTIME_REPORT" = true ]')
     assert jobs["pages"]["script"] == ["mv site public"]
     assert jobs["pages"]["artifacts"]["paths"] == ["public"]
-
-
-# --- the pages ---
-
-
-@pytest.mark.parametrize("page", ["operations", "backup", "moving-in", "install-workflow-rule"])
-def test_the_page_names_files_that_exist(page: str):
-    text = (REPOSITORY / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    paths = set(re.findall(r"\b(?:deploy|youtrack|dbt_project|docs)/[\w./-]*\w", text))
-    links = {f"docs/{link}" for link in re.findall(r"\]\((?!http)([^)#]+)", text)}
-    written_by_the_reader = {"deploy/.env"}
-    missing = (path for path in paths | links if not (REPOSITORY / path).exists())
-    assert set(missing) <= written_by_the_reader

@@ -1,0 +1,97 @@
+"""The README and the pages of docs/ name what exists, and the two READMEs say the same."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+from extract import errors
+
+README, IN_RUSSIAN = REPOSITORY / "README.md", REPOSITORY / "README.ru.md"
+PAGES = [README, IN_RUSSIAN, *sorted((REPOSITORY / "docs").glob("*.md"))]
+FOLDERS = "bench|datalens|dbt_project|demo|deploy|docs|extract|pipeline|report|tests|youtrack"
+WRITTEN_BY_THE_READER = {
+    "deploy/.env",
+    "dbt_project/models/marts/agg_my_numbers.sql",
+}
+
+
+def _text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def _links(page: Path) -> list[str]:
+    return re.findall(r"\]\((?!http)([^)]+)\)", _text(page))
+
+
+def _anchors(page: Path) -> set[str]:
+    """The headings of a page as GitHub spells them in an address."""
+    headings = re.findall(r"^#+ (.+)$", _text(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_page_names_files_and_sections_that_exist(page: Path) -> None:
+    paths = set(re.findall(rf"(?<![\w./-])(?:{FOLDERS})/[\w./-]*\w", _text(page)))
+    missing = {path for path in paths if not (REPOSITORY / path).exists()}
+    assert missing <= WRITTEN_BY_THE_READER
+    for link in _links(page):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
+
+
+def _of_a_kind(readme: Path) -> dict[str, list[str]]:
+    """What the READMEs share in whatever language: commands, output, names, pages linked."""
+    text = _text(readme)
+    shown = [line.partition("  #")[0].rstrip() for line in re.findall(r"^ {4,}(.+)$", text, re.M)]
+    others = {"README.md", "README.ru.md"}
+    return {
+        "headings": re.findall(r"^#+(?= )", text, re.M),
+        "shown": shown,
+        "settings": re.findall(r"^\| (`.+?`(?:, …)?) \|", text, re.M),
+        "links": [link for link in _links(readme) if link[0] != "#" and link not in others],
+    }
+
+
+def test_the_russian_readme_is_in_step() -> None:
+    english = _of_a_kind(README)
+    assert all(english.values())
+    assert _of_a_kind(IN_RUSSIAN) == english
+
+
+def test_every_exit_code_is_explained() -> None:
+    table = _text(REPOSITORY / "docs" / "operations.md").split("| exit code | meaning |")[1]
+    explained = {
+        int(code)
+        for row in re.findall(r"^\| ([\d, ]+) \|", table.split("\n\n")[0], re.M)
+        for code in row.split(",")
+    }
+    own = {each.exit_code for each in vars(errors).values() if hasattr(each, "exit_code")}
+    assert len(own) > 5
+    assert explained == own | {0, 130, 143}
+
+
+def test_the_page_of_definitions_names_every_var_seed_and_mart_and_no_other() -> None:
+    page = _text(REPOSITORY / "docs" / "definitions.md")
+    project = _text(REPOSITORY / "dbt_project.yml")
+    settings = project.split("\nvars:\n")[1].split("\non-run-start:")[0]
+    # of the installation, not of a number
+    definitions = set(re.findall(r"^  (?:# )?(\w+):", settings, re.M)) - {"trackers", "reader_role"}
+    folder = REPOSITORY / "dbt_project"
+    models = {path.stem for path in (folder / "models").rglob("*.sql")}
+    seeds = {path.stem for path in (folder / "seeds").glob("*.csv")}
+    marts = {path.stem for path in (folder / "models" / "marts").glob("*.sql")}
+    words, tables = page.split("\n## The tables\n")
+    defined = [re.split(r"(?<!\\)\|", row)[-2] for row in re.findall(r"^\|.+\|$", words, re.M)]
+    named: dict[str, set[str]] = {"var": set(), "seed": set(), "model": set()}
+    for part in (part for cell in defined for part in cell.split(";")):
+        kind = part.split("`")[0].strip().removesuffix("s")
+        if kind in named:
+            named[kind] |= set(re.findall(r"`(\w+)`", part))
+    assert named["var"] == definitions
+    assert named["seed"] == seeds
+    assert named["model"] <= models
+    assert set(re.findall(r"^\| `(\w+)` \|", tables, re.M)) == marts
