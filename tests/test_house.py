@@ -10,7 +10,6 @@ import pytest
 from conftest import REPOSITORY, clean_environment
 
 from extract.trackers import TRACKERS
-from pipeline import __version__
 
 # a room → what it may use
 ROOMS = {
@@ -64,16 +63,20 @@ def test_keys_of_trackers_are_their_own() -> None:
         assert len(set(values)) == len(values), attribute
 
 
-def test_the_former_command_still_answers() -> None:
+@pytest.mark.parametrize(
+    ("command", "former"),
+    [("pipeline", "extract"), ("pipeline.page", "report"), ("pipeline.workbook", "datalens")],
+)
+def test_the_former_commands_still_answer(command: str, former: str) -> None:
     said = [
         subprocess.run(
-            [sys.executable, "-m", package, "--version"],
+            [sys.executable, "-m", module, "--help"],
             cwd=REPOSITORY,
             env=clean_environment(),
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        for package in ("pipeline", "extract")
+        for module in (command, former)
     ]
-    assert said == [f"{__version__}\n"] * 2
+    assert said[0] == said[1] and f"python -m {command} " in said[0]

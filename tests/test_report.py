@@ -557,7 +557,7 @@ def test_the_page_allows_nothing_but_its_own_scripts(connection: Any, tmp_path: 
 
 def command(project: Project, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "report", *arguments],
+        [sys.executable, "-m", "pipeline.page", *arguments],
         cwd=project.root,
         env=clean_environment(environment),
         capture_output=True,
