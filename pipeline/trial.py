@@ -49,6 +49,8 @@ class Difference:
     only_published: int = 0
     only_tried: int = 0
     changed: tuple[tuple[str, int], ...] = ()
+    columns_gone: tuple[str, ...] = ()
+    columns_new: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -192,6 +194,9 @@ def _line(each: Difference) -> str:
         more = len(each.changed) - len(shown)
         more_columns = f" and {more} more columns" if more else ""
         parts.append(f"another {', '.join(shown)}{more_columns}")
+    for what, columns in (("gone", each.columns_gone), ("new", each.columns_new)):
+        if columns:
+            parts.append(f"{what} columns: {', '.join(columns)}")
     return "; ".join(parts)
 
 
@@ -215,13 +220,20 @@ def differences(cursor: Cursor, published: str, tried: str) -> list[Difference]:
         )
         difference = Difference(name, *rows)
         if None not in rows:
+            here, there = before[name].columns, after[name].columns
+            difference = replace(
+                difference,
+                columns_gone=tuple(each for each in here if each not in there),
+                columns_new=tuple(each for each in there if each not in here),
+            )
             common = [each for each in after[name].columns if each in before[name].columns]
             key = after[name].key
             if key and set(key) <= set(common):
                 difference = _by_key(cursor, old, new, key, common, difference)
             elif common:
                 difference = _by_all(cursor, old, new, common, difference)
-        if difference.size or None in rows:
+        has_other_columns = difference.columns_gone or difference.columns_new
+        if difference.size or None in rows or has_other_columns:
             found.append(difference)
     return sorted(found, key=lambda each: (-each.size, each.mart))
 

@@ -189,6 +189,8 @@ def test_differences_are_counted_by_key_and_column_the_largest_first(
             insert into try_anna_marts.few values ('2', 'z', 5), ('3', 'n', 3), ('4', 'x', 4);
             create table marts.keyless as select generate_series(1, 9) % 3 as n;
             create table try_anna_marts.keyless as select generate_series(1, 6) % 3 as n;
+            create table marts.wider as select 1 as id;
+            create table try_anna_marts.wider as select 1 as id, 'high' as priority;
             create table marts.gone as select 1 as n;
             create table try_anna_marts.added as select generate_series(1, 7) as n;
             """
@@ -198,6 +200,7 @@ def test_differences_are_counted_by_key_and_column_the_largest_first(
     assert found == [
         Difference("added", None, 7),
         Difference("keyless", 9, 6, only_published=3),
-        Difference("few", 3, 3, 1, 1, (("a", 2), ("b", 1))),
+        Difference("few", 3, 3, 1, 1, (("a", 2), ("b", 1)), ("old",), ("New",)),
         Difference("gone", 1, None),
+        Difference("wider", 1, 1, columns_new=("priority",)),
     ]
