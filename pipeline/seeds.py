@@ -1,7 +1,9 @@
 """The seeds, which people edit in spreadsheets: looked at before a run reads anything."""
 
 import csv
+import re
 from collections.abc import Iterator
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,10 @@ _FOLDER = Path("dbt_project") / "seeds"
 # of one file; the rest shows when these are mended
 FAULTS_TOLD = 5
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# 24:00 is the end of the day
+_TIME = re.compile(r"((2[0-3]|[01]?[0-9]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?)")
+
 
 def check_seeds(root: Path = PROJECT_ROOT) -> None:
     """Raise ConfigurationError with the file and the line that dbt could not read as meant.
@@ -24,6 +30,7 @@ def check_seeds(root: Path = PROJECT_ROOT) -> None:
     """
     folder = root / _FOLDER
     seeds = _documented_seeds(folder)
+    checked = {}
     for path in sorted(folder.glob("**/*.csv")):
         name = path.relative_to(root).as_posix()
         try:
@@ -34,6 +41,9 @@ def check_seeds(root: Path = PROJECT_ROOT) -> None:
         rows = _rows(lines, name, [column["name"] for column in seed["columns"]] if seed else None)
         if seed:
             _check_values(rows, name, seed)
+            checked[path.stem] = rows
+    if "work_week" in checked and "work_calendar_days" in checked:
+        _check_hours(checked["work_week"], checked["work_calendar_days"])
 
 
 def _documented_seeds(folder: Path) -> dict[str, dict[str, Any]]:
@@ -115,10 +125,58 @@ def _check_values(rows: list[_Row], name: str, seed: dict[str, Any]) -> None:
             faults += [
                 (line, f"{column['name']} {said}") for line, said in _faults(kind, given, values)
             ]
+    _refuse(faults, name)
+
+
+def _refuse(faults: list[tuple[int, str]], name: str) -> None:
+    """Raise ConfigurationError with the first faults of a file, if it has any."""
     if faults:
         told = [f"line {line}: {said}" for line, said in sorted(faults)[:FAULTS_TOLD]]
         more = f"; and {len(faults) - len(told)} more" if len(faults) > len(told) else ""
         raise ConfigurationError(f"{name}, {'; '.join(told)}{more}")
+
+
+def _check_hours(week: list[_Row], days: list[_Row]) -> None:
+    """Work begins before it ends, be the hours a day's own or its weekday's; some day is worked."""
+    names = [(_FOLDER / f"{seed}.csv").as_posix() for seed in ("work_week", "work_calendar_days")]
+    usual = {int(row["weekday"]): row for _, row in week}
+    # what int_work_days takes for a weekday without a row
+    first = usual[min(usual)] if usual else {"opens_at": "", "closes_at": ""}
+    working = [(line, row) for line, row in days if row["is_working"].lower() == "true"]
+    _refuse([fault for line, row in week for fault in _hours_faults(line, row, row)], names[0])
+    _refuse(
+        [
+            fault
+            for line, row in working
+            for fault in _hours_faults(
+                line, row, usual.get(date.fromisoformat(row["date"]).isoweekday(), first)
+            )
+        ],
+        names[1],
+    )
+    if not week and not working:
+        raise ConfigurationError(
+            f"{names[0]} and {names[1]} name no working day, so that no issue would have any "
+            "working time"
+        )
+
+
+def _hours_faults(
+    line: int, row: dict[str, str], usual: dict[str, str]
+) -> Iterator[tuple[int, str]]:
+    """What is wrong with the hours of a day; those that are empty are the usual ones."""
+    hours = {column: row[column] or usual[column] for column in ("opens_at", "closes_at")}
+    empty = [column for column, value in hours.items() if not value]
+    if empty:
+        yield line, f"{empty[0]} is empty, and work_week.csv has no hours for it"
+    elif _padded(hours["opens_at"]) >= _padded(hours["closes_at"]):
+        opens_at, closes_at = hours.values()
+        yield line, f'closes_at is later on the day than opens_at ({opens_at}), not "{closes_at}"'
+
+
+def _padded(time: str) -> str:
+    """A time of day in a form that sorts: 9:00 as 09:00:00."""
+    return (time if time.count(":") == 2 else f"{time}:00").rjust(8, "0")
 
 
 def _faults(
@@ -129,6 +187,18 @@ def _faults(
         for line, value in values:
             if value and not value.removeprefix("-").isdecimal():
                 yield line, f'is a whole number, not "{value}"'
+    elif kind == "date":
+        for line, value in values:
+            if value and not _is_date(value):
+                yield line, f'is a date as 2026-06-12, not "{value}"'
+    elif kind == "time":
+        for line, value in values:
+            if value and not _TIME.fullmatch(value):
+                yield line, f'is a time of day from 00:00 to 24:00, not "{value}"'
+    elif kind == "boolean":
+        for line, value in values:
+            if value and value.lower() not in ("true", "false"):
+                yield line, f'is true or false, not "{value}"'
     elif kind == "not_null":
         yield from ((line, "is empty") for line, value in values if not value)
     elif kind == "accepted_values":
@@ -145,3 +215,11 @@ def _faults(
             if value and key in seen:
                 yield line, f'names "{value}" again, after line {seen[key]}'
             seen.setdefault(key, line)
+
+
+def _is_date(value: str) -> bool:
+    """Whether a text is a date that the calendar has, written as ISO 8601 has it."""
+    try:
+        return bool(_DATE.fullmatch(value) and date.fromisoformat(value))
+    except ValueError:
+        return False

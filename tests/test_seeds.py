@@ -87,6 +87,65 @@ SLIPS = {
         "board_id,board,team\n,Kanban,Web\n,Scrum,Web\n83-1,,Web\n83-1,,Core\n",
         'line 5: board_id names "83-1" again, after line 4',
     ),
+    "a weekday twice": (
+        "work_week",
+        "weekday,opens_at,closes_at\n1,09:00,18:00\n2,09:00,18:00\n1,10:00,18:00\n",
+        'line 4: weekday names "1" again, after line 2',
+    ),
+    "a weekday that is none": (
+        "work_week",
+        "weekday,opens_at,closes_at\n0,09:00,18:00\nMonday,09:00,18:00\n",
+        'line 2: weekday is one of 1, 2, 3, 4, 5, 6, 7, not "0"; '
+        'line 3: weekday is a whole number, not "Monday"; '
+        'line 3: weekday is one of 1, 2, 3, 4, 5, 6, 7, not "Monday"',
+    ),
+    "a weekday without hours": (
+        "work_week",
+        "weekday,opens_at,closes_at\n1,09:00,\n",
+        "line 2: closes_at is empty",
+    ),
+    "closing before opening": (
+        "work_week",
+        "weekday,opens_at,closes_at\n1,9:00,18:00:00\n2,18:00,9:00\n",
+        'line 3: closes_at is later on the day than opens_at (18:00), not "9:00"',
+    ),
+    "closing as it opens": (
+        "work_week",
+        "weekday,opens_at,closes_at\n1,09:00,9:00:00\n",
+        'line 2: closes_at is later on the day than opens_at (09:00), not "9:00:00"',
+    ),
+    "hours past midnight": (
+        "work_week",
+        "weekday,opens_at,closes_at\n1,09:00,24:00\n2,18:00,26:00\n3,09:60,24:01\n",
+        'line 3: closes_at is a time of day from 00:00 to 24:00, not "26:00"; '
+        'line 4: closes_at is a time of day from 00:00 to 24:00, not "24:01"; '
+        'line 4: opens_at is a time of day from 00:00 to 24:00, not "09:60"',
+    ),
+    "a date that is none": (
+        "work_calendar_days",
+        "date,is_working,opens_at,closes_at,name\n"
+        "2026-02-29,false,,,\n12.06.2026,false,,,\n20260612,FALSE,,,\n",
+        'line 2: date is a date as 2026-06-12, not "2026-02-29"; '
+        'line 3: date is a date as 2026-06-12, not "12.06.2026"; '
+        'line 4: date is a date as 2026-06-12, not "20260612"',
+    ),
+    "an exception twice": (
+        "work_calendar_days",
+        "date,is_working,opens_at,closes_at,name\n2026-06-12,false,,,\n2026-06-12,true,,,\n",
+        'line 3: date names "2026-06-12" again, after line 2',
+    ),
+    "neither true nor false": (
+        "work_calendar_days",
+        "date,is_working,opens_at,closes_at,name\n2026-06-12,нет,,,\n",
+        'line 2: is_working is true or false, not "нет"',
+    ),
+    "closing before the weekday opens": (
+        "work_calendar_days",
+        "date,is_working,opens_at,closes_at,name\n"
+        "2026-06-12,false,,08:00,\n2026-06-11,TRUE,,08:00,\n2026-06-13,true,18:00,,\n",
+        'line 3: closes_at is later on the day than opens_at (09:00), not "08:00"; '
+        'line 4: closes_at is later on the day than opens_at (18:00), not "18:00"',
+    ),
 }
 
 
@@ -99,6 +158,39 @@ def test_a_value_that_a_test_of_the_seed_refuses_is_named_with_its_line(
     with pytest.raises(ConfigurationError) as raised:
         check_seeds(root)
     assert str(raised.value) == f"{file}, {said}"
+
+
+WEEK, DAYS = (f"dbt_project/seeds/{seed}.csv" for seed in ("work_week", "work_calendar_days"))
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (
+            "2026-06-12,false,,,\n",
+            f"{WEEK} and {DAYS} name no working day, so that no issue would have any working time",
+        ),
+        (
+            "2026-06-12,true,09:00,,\n",
+            f"{DAYS}, line 2: closes_at is empty, and work_week.csv has no hours for it",
+        ),
+    ],
+)
+def test_a_calendar_without_any_working_day_is_named(root: Path, days: str, said: str) -> None:
+    (root / WEEK).write_text("weekday,opens_at,closes_at\n", encoding="utf-8")
+    (root / DAYS).write_text(f"date,is_working,opens_at,closes_at,name\n{days}", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        check_seeds(root)
+    assert str(raised.value) == said
+
+
+def test_a_week_may_be_made_of_working_days_by_name(root: Path) -> None:
+    (root / WEEK).write_text("weekday,opens_at,closes_at\n", encoding="utf-8")
+    (root / DAYS).write_text(
+        "date,is_working,opens_at,closes_at,name\n2026-06-12,true,09:00,18:00,Inventory\n",
+        encoding="utf-8",
+    )
+    check_seeds(root)
 
 
 def test_semicolons_for_commas_are_named(root: Path) -> None:

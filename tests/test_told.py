@@ -82,6 +82,9 @@ def seeds(tmp_path: Path) -> Path:
     misspelt += "PARKED,waiting\n"
     (seeds / "state_categories.csv").write_text(misspelt, encoding="utf-8")
     (seeds / "excluded_teams.csv").write_text("team\nMobil\nRED\n", encoding="utf-8")
+    # whose last year nobody has renewed
+    days = "date,is_working,opens_at,closes_at,name\n2025-12-31,false,,,New Year's Eve\n"
+    (seeds / "work_calendar_days.csv").write_text(days, encoding="utf-8")
     return seeds
 
 
@@ -112,6 +115,10 @@ def test_what_is_misspelt_or_odd_is_named_with_its_number(
     )
     assert 'excluded_teams.csv names the team "Mobil"' in said
     assert "RED" not in said
+    assert (
+        "warn_work_calendar_ends (1 row): work_calendar_days.csv names no day of 2026, whose "
+        "holidays count as working days (issues: " in said
+    )
     # the var: no issue is a story but the project knows the type, and Feature ships
     assert 'warn_story_types_unknown (1 row): The var story_types names "Stroy"' in said
     # numbers in words

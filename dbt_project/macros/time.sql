@@ -41,3 +41,14 @@
 {% macro days_between(from_moment, to_moment) -%}
     round(extract(epoch from ({{ to_moment }}) - ({{ from_moment }})) / 86400, 2)
 {%- endmacro %}
+
+
+{#- Seconds of working time up to a moment, counted from the first day of int_work_days; work_day is
+    its row of the moment's date. On a day that nobody works the difference is null, and greatest
+    leaves nulls out. -#}
+{% macro work_seconds_until(moment, work_day) -%}
+    ({{ work_day }}.seconds_before + greatest(
+        extract(epoch from least({{ moment }}, {{ work_day }}.closes_at) - {{ work_day }}.opens_at),
+        0
+    ))
+{%- endmacro %}
