@@ -811,7 +811,10 @@ class Tracker:
         return Drawn(
             raw=tables,
             as_of=EPOCH + timedelta(milliseconds=self.as_of),
-            seeds={name: [dict(row) for row in rows] for name, rows in SEEDS.items()},
+            seeds={
+                **{name: [dict(row) for row in rows] for name, rows in SEEDS.items()},
+                **self.work_calendar(),
+            },
             variables={
                 "timezone": self.zone,
                 "sprint_field": "Iteration",
@@ -820,6 +823,32 @@ class Tracker:
             },
             truth=dict(self.truth),
         )
+
+    def work_calendar(self) -> dict[str, list[dict]]:
+        """Hours that differ by weekday, and days on which they are others, or that are no work."""
+        rng = self.rng
+
+        def hours() -> dict[str, str]:
+            opens, closes = rng.choice((("09:00", "18:00"), ("00:00", "24:00"), ("7:30", "12:45")))
+            return {"opens_at": opens, "closes_at": closes}
+
+        weekdays = rng.sample(range(1, 8), rng.randint(1, 7))
+        days = []
+        for offset in rng.sample(range(-60, 28), rng.choice((0, 5, 30))):
+            own = rng.choice(({}, hours(), {"opens_at": "00:00"}, {"closes_at": "24:00"}))
+            days.append(
+                {
+                    "date": moment_of(JUNE + offset * DAY).date().isoformat(),
+                    "is_working": rng.choice(("true", "false")),
+                    "opens_at": own.get("opens_at"),
+                    "closes_at": own.get("closes_at"),
+                    "name": None,
+                }
+            )
+        return {
+            "work_week": [{"weekday": str(weekday), **hours()} for weekday in weekdays],
+            "work_calendar_days": days,
+        }
 
     def add_gaps(self) -> None:
         """Lose some activities, and let some present lists contradict the history."""

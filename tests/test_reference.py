@@ -48,6 +48,10 @@ SEEDS = {
     ],
     "board_teams": [],
     "excluded_teams": [{"team": "Support"}],
+    "work_week": [
+        {"weekday": weekday, "opens_at": "09:00", "closes_at": "18:00"} for weekday in range(1, 6)
+    ],
+    "work_calendar_days": [],
 }
 FIELDS = {
     "State": ("101-1", "state[1]"),
@@ -722,6 +726,119 @@ def test_a_history_that_leads_elsewhere_is_flagged(tracker: Tracker) -> None:
     tracker.show("2-1", "State", "Waiting")
     tracker.issue("2-2", State="Waiting")
     assert [row["has_history_mismatch"] for row in tracker.marts()["fct_issues"]] == [True, False]
+
+
+WAITING = {"state": "Waiting", "category": "waiting"}
+SEEDS_WITH_WAITING = SEEDS | {"state_categories": [*SEEDS["state_categories"], WAITING]}
+
+
+def exception(date: str, is_working: bool, opens: str = "", closes: str = "") -> dict:
+    """A row of work_calendar_days."""
+    return {
+        "date": date,
+        "is_working": str(is_working).lower(),
+        "opens_at": opens or None,
+        "closes_at": closes or None,
+        "name": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hours"),
+    [
+        ("2026-06-05T17:00", "2026-06-08T10:30", "2.50"),
+        ("2026-06-06T10:00", "2026-06-07T12:00", "0.00"),
+        ("2026-06-11T17:00", "2026-06-15T10:00", "2.00"),
+        # Saturday the 20th is worked in place of Friday the 19th, and an hour less
+        ("2026-06-18T18:00", "2026-06-22T09:00", "8.00"),
+        ("2026-06-20T16:00", "2026-06-20T23:00", "1.00"),
+        ("2026-06-05T12:00", "2026-06-05T12:00", "0.00"),
+        ("2026-06-05T17:00", "2026-06-05T16:59:59", None),
+    ],
+)
+def test_example_7_working_time(tracker: Tracker, start: str, end: str, hours: str | None) -> None:
+    tracker.issue("2-1", start, State="In Progress")
+    tracker.resolve("2-1", end)
+    days = [
+        exception("2026-06-12", False),
+        exception("2026-06-19", False),
+        exception("2026-06-20", True, closes="17:00"),
+    ]
+    fact = tracker.fact("2-1", seeds=SEEDS | {"work_calendar_days": days})
+    assert fact["lead_time_work_hours"] == (hours and Decimal(hours))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hours"),
+    [
+        # in Berlin the night before 29 March lacks an hour, that before 25 October has one twice
+        ("2026-03-28T23:00", "2026-03-29T22:00", "23.00"),
+        ("2026-03-29T00:30", "2026-03-29T01:30", "1.00"),
+        ("2026-10-24T22:00", "2026-10-25T23:00", "25.00"),
+    ],
+)
+def test_working_time_is_time_that_passes(
+    tracker: Tracker, start: str, end: str, hours: str
+) -> None:
+    tracker.issue("2-1", start)
+    tracker.resolve("2-1", end)
+    sunday = [{"weekday": 7, "opens_at": "00:00", "closes_at": "24:00"}]
+    fact = tracker.fact("2-1", timezone="Europe/Berlin", seeds=SEEDS | {"work_week": sunday})
+    assert fact["lead_time_work_hours"] == Decimal(hours)
+
+
+def test_example_8_active_and_waiting(tracker: Tracker) -> None:
+    tracker.issue("2-1", "2026-06-01")
+    states = ("Open", "In Progress", "Waiting", "In Progress")
+    for day, old, new in zip((2, 4, 5), states, states[1:], strict=False):
+        tracker.change("2-1", f"2026-06-0{day}", "State", old, new)
+    tracker.resolve("2-1", "2026-06-06")
+    fact = tracker.fact("2-1", seeds=SEEDS_WITH_WAITING)
+    assert (fact["active_days"], fact["waiting_days"]) == (Decimal("3.00"), Decimal("1.00"))
+    assert fact["flow_efficiency"] == Decimal("0.7500")
+    assert (fact["cycle_time_days"], fact["reopened_count"]) == (Decimal("4.00"), 0)
+    # Tuesday to Friday
+    assert fact["cycle_time_work_hours"] == Decimal("36.00")
+
+
+def test_what_is_started_and_open_is_in_work_until_it_is_missing(tracker: Tracker) -> None:
+    tracker.issue("2-1", "2026-06-01")
+    tracker.change("2-1", "2026-06-02", "State", "Open", "In Progress")
+    tracker.change("2-1", "2026-06-29T12:00", "State", "In Progress", "Waiting")
+    fact = tracker.fact("2-1", as_of="2026-07-01", seeds=SEEDS_WITH_WAITING)
+    assert (fact["is_wip"], fact["wip_age_days"]) == (True, Decimal("29.00"))
+    assert (fact["state_age_days"], fact["waiting_days"]) == (Decimal("1.50"), Decimal("1.50"))
+    tracker.miss("2-1")
+    fact = tracker.fact("2-1", as_of="2026-07-01", seeds=SEEDS_WITH_WAITING)
+    assert (fact["is_wip"], fact["wip_age_days"], fact["state_age_days"]) == (False, None, None)
+
+
+def test_a_reopening_takes_back_a_resolution_that_stood(tracker: Tracker) -> None:
+    tracker.issue("2-1", "2026-06-01")
+    for day in (2, 4):
+        tracker.resolve("2-1", f"2026-06-0{day}")
+        tracker.reopen("2-1", f"2026-06-0{day + 1}")
+    # and at once
+    tracker.resolve("2-1", "2026-06-08")
+    tracker.reopen("2-1", "2026-06-08")
+    assert tracker.fact("2-1")["reopened_count"] == 2
+    # a resolution that nothing else is recorded of
+    tracker.issue("2-2", "2026-06-01")
+    removed = ms("2026-06-02")
+    tracker.activity("2-2", "2026-06-03", "IssueResolvedCategory", added=None, removed=removed)
+    assert tracker.fact("2-2")["reopened_count"] == 1
+
+
+def test_a_visit_says_when_it_ended_and_what_of_it_was_working_time(tracker: Tracker) -> None:
+    tracker.issue("2-1", "2026-06-29T17:00")
+    tracker.change("2-1", "2026-06-30T21:00:00.001", "State", "Open", "In Progress")
+    options = {"as_of": "2026-07-01T08:00", "timezone": "Europe/Moscow"}
+    first, second = tracker.marts(**options)["fct_state_intervals"]
+    assert (first["left_quarter"], second["left_quarter"]) == ("2026-Q3", "(none)")
+    # 20:00 to midnight, and a day from 9 to 18 by the clock in Moscow
+    assert (first["seconds"], first["work_hours"]) == (Decimal("100800.001"), Decimal("9.00"))
+    assert (second["seconds"], second["work_hours"]) == (Decimal("39599.999"), Decimal("2.00"))
+    assert (first["project"], first["team"], first["issue_type"]) == ("APP", "A", "Story")
 
 
 def test_the_open_visit_of_a_resolved_issue_ends_with_its_resolution(tracker: Tracker) -> None:

@@ -21,6 +21,14 @@ Lead time
 - Story points are a number, or the name of a value that spells one: below a million,
   blanks around it left out. `1,000` may be one or a thousand, and is none.
 
+Working time
+- "The first row of `work_week`" is that of the smallest weekday.
+- A local time that the clock shows twice is the later one; one that it skips is taken as if the
+  clock had not yet been put forward (as PostgreSQL reads a local time).
+- "In states of any other category": done ones too, between a resolution and its reopening.
+- "Entry into the present state" is the last recorded change of the state, wherever it led.
+- "How often a standing resolution was taken back": one that stood for no time does not count.
+
 Fields
 - "A list of candidates tried in order": per project; a name before a localised name.
 - A field's name compares exactly; only state categories are "case-insensitive".

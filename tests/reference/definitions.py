@@ -12,7 +12,14 @@ from zoneinfo import ZoneInfo
 Names = tuple[str, ...]
 Seeds = dict[str, list[dict]]
 
-SEEDS = ("state_categories", "lead_time_buckets", "board_teams", "excluded_teams")
+SEEDS = (
+    "state_categories",
+    "lead_time_buckets",
+    "board_teams",
+    "excluded_teams",
+    "work_week",
+    "work_calendar_days",
+)
 
 
 class DefinitionError(ValueError):

@@ -307,6 +307,27 @@ def resolutions(changes: list[Change], created: int, resolved: int | None) -> li
     return [interval for interval in found if interval.start < interval.end]
 
 
+def reopenings(changes: list[Change], created: int) -> int:
+    """How often a resolution that stood for some time was taken back.
+
+    A reopening that names a resolution of which nothing else is recorded takes that one back.
+    """
+    count, previous = 0, -FOREVER
+    since: int | None = None
+    for change in in_order(changes, [identity], first=None):
+        if change.added is None:
+            if since is None:
+                since = max(_resolution_moment(change.removed, created), previous)
+            count += since < change.moment
+            since = None
+        elif since is None:
+            is_imported = change.moment <= created
+            came = _resolution_moment(change.added, change.moment)
+            since = max(change.moment if is_imported else came, previous)
+        previous = change.moment
+    return count
+
+
 def _resolution_moment(value: object, otherwise: int) -> int:
     moment = from_ms(value) if is_number(value) else None  # type: ignore[arg-type]
     return otherwise if moment is None else moment
@@ -353,6 +374,7 @@ class IssueHistory:
                 resolved.append(read_change(activity, self.created))
         self.projects = SingleValue(moves, issue["project"], [identity])
         self.resolutions = resolutions(resolved, self.created, self.resolved_at)
+        self.reopened_count = reopenings(resolved, self.created)
 
     def project_at(self, moment: int) -> str | None:
         """The id of the project that the issue was in."""

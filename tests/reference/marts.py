@@ -13,6 +13,7 @@ from .catalogue import NONE, Catalogue, is_number, project_id
 from .definitions import Definitions
 from .history import IssueHistory
 from .moments import (
+    SECOND,
     days_between,
     from_datetime,
     from_ms,
@@ -25,6 +26,7 @@ from .moments import (
 )
 from .raw import TRACKER, Raw
 from .sprints import SprintBook, is_excluded, is_gone, points_of
+from .work_time import WorkCalendar
 
 Marts = dict[str, list[dict]]
 
@@ -86,6 +88,7 @@ class Company:
             raw, self.catalogue, definitions, self.histories, self.missing, self.now
         )
         self.holding_boards = holding_boards(raw)
+        self.calendar = WorkCalendar(definitions)
 
     def marts(self) -> Marts:
         """Every mart."""
@@ -107,7 +110,9 @@ class Company:
             "fct_sprint_issues": members,
             "agg_sprint_throughput": throughput(members, sprints),
             "fct_state_intervals": [
-                row for history in self.histories.values() for row in self.state_rows(history)
+                row
+                for history, issue in zip(self.histories.values(), issues, strict=True)
+                for row in self.state_rows(history, issue)
             ],
             "fct_lead_time_differences": [
                 row for issue in issues for row in self.difference_rows(issue)
@@ -154,7 +159,48 @@ class Company:
             "resolved_date": local_date(resolved_at, self.zone) if is_resolved else None,
         }
         row.update(self.lead_time(history, started_at) if is_done else NO_LEAD_TIME)
+        row.update(self.active_and_waiting(history, started_at, is_done))
+        row.update(self.ages(history, started_at, category))
         return row
+
+    def active_and_waiting(
+        self, history: IssueHistory, started_at: int | None, is_done: bool
+    ) -> dict:
+        """Time at work and not at work, from the start to the resolution or now."""
+        end = self.now if history.resolved_at is None else history.resolved_at
+        names = ("active_days", "waiting_days", "flow_efficiency")
+        if started_at is None or started_at > end:
+            return dict.fromkeys(names)
+        active = waiting = 0
+        for visit in history.visits:
+            left = end if visit.left is None else min(visit.left, end)
+            stay = max(left - max(visit.entered, started_at), 0)
+            if visit.category == "in_progress":
+                active += stay
+            else:
+                waiting += stay
+        share = Fraction(active, active + waiting) if active + waiting else None
+        return {
+            "active_days": days_between(0, active),
+            "waiting_days": days_between(0, waiting),
+            "flow_efficiency": rounded(share, 4) if is_done and share is not None else None,
+        }
+
+    def ages(self, history: IssueHistory, started_at: int | None, category: str) -> dict:
+        """What is at work now, how long things have stood, and how often they came back."""
+        is_open = history.resolved_at is None and history.id not in self.missing
+        is_wip = is_open and started_at is not None and category in ("in_progress", "waiting")
+        entered = history.visits[-1].entered
+        return {
+            "is_wip": is_wip,
+            "wip_age_days": days_between(started_at or 0, self.now) if is_wip else None,
+            "state_age_days": days_between(entered, self.now) if is_open else None,
+            "reopened_count": history.reopened_count,
+        }
+
+    def work_hours(self, start: int, end: int) -> Decimal | None:
+        """Working time between two moments, in hours; None where the span is negative."""
+        return rounded(self.calendar.seconds(start, end) / 3_600) if start <= end else None
 
     def lead_time(self, history: IssueHistory, started_at: int | None) -> dict:
         """The lead-time columns of a done issue."""
@@ -178,6 +224,10 @@ class Company:
             "lead_time_days": lead,
             "lead_time_day": None if lead is None else int(lead // 1),
             "cycle_time_days": cycle,
+            "lead_time_work_hours": self.work_hours(history.created, resolved_at),
+            "cycle_time_work_hours": None
+            if started_at is None
+            else self.work_hours(started_at, resolved_at),
             "has_time_error": has_error,
         }
 
@@ -245,9 +295,14 @@ class Company:
             }
         ]
 
-    def state_rows(self, history: IssueHistory) -> list[dict]:
-        """The rows of `fct_state_intervals` of one issue."""
+    def state_rows(self, history: IssueHistory, issue: dict) -> list[dict]:
+        """The rows of `fct_state_intervals` of one issue, given its row of `fct_issues`."""
         open_end = self.now if history.resolved_at is None else history.resolved_at
+        stays = [
+            (visit, max(open_end, visit.entered) if visit.left is None else visit.left)
+            for visit in history.visits
+        ]
+        copied = ("project", "team", "issue_type", "is_excluded_team")
         return [
             {
                 "tracker": TRACKER,
@@ -257,11 +312,15 @@ class Company:
                 "state_category": visit.category,
                 "entered_at": to_datetime(visit.entered),
                 "left_at": to_datetime(visit.left),
-                "days": days_between(visit.entered, max(open_end, visit.entered))
+                "days": days_between(visit.entered, end),
+                "seconds": rounded(Fraction(end - visit.entered, SECOND), 3),
+                "work_hours": self.work_hours(visit.entered, end),
+                "left_quarter": NONE
                 if visit.left is None
-                else days_between(visit.entered, visit.left),
+                else quarter(local_date(visit.left, self.zone)),
+                **{column: issue[column] for column in copied},
             }
-            for visit in history.visits
+            for visit, end in stays
         ]
 
 
@@ -275,6 +334,8 @@ NO_LEAD_TIME = {
     "lead_time_days": None,
     "lead_time_day": None,
     "cycle_time_days": None,
+    "lead_time_work_hours": None,
+    "cycle_time_work_hours": None,
     "has_time_error": False,
 }
 

@@ -40,6 +40,23 @@ lead_times as (
 
 ),
 
+flow_times as (
+
+    select
+        issue_id,
+        lead_time_work_hours,
+        cycle_time_work_hours,
+        active_days,
+        waiting_days,
+        flow_efficiency,
+        is_wip,
+        wip_age_days,
+        state_age_days,
+        reopened_count
+    from {{ ref('int_issue_flow_times') }}
+
+),
+
 issue_sprints as (
 
     select
@@ -95,6 +112,15 @@ final as (
         issues.is_missing,
         issues.has_history_mismatch,
         lead_times.has_time_error,
+        flow_times.lead_time_work_hours,
+        flow_times.cycle_time_work_hours,
+        flow_times.active_days,
+        flow_times.waiting_days,
+        flow_times.flow_efficiency,
+        flow_times.is_wip,
+        flow_times.wip_age_days,
+        flow_times.state_age_days,
+        flow_times.reopened_count,
         issues.created_at,
         lead_times.started_at,
         issues.resolved_at,
@@ -104,6 +130,7 @@ final as (
         issues.tracker
     from issues
     inner join lead_times on issues.issue_id = lead_times.issue_id
+    inner join flow_times on issues.issue_id = flow_times.issue_id
     left join issue_sprints on issues.issue_id = issue_sprints.issue_id
     left join buckets
         on
