@@ -28,6 +28,7 @@ MARTS = (
     "agg_sprint_throughput",
     "fct_state_intervals",
     "fct_lead_time_differences",
+    "agg_flow_daily",
 )
 
 

@@ -11,6 +11,7 @@ from itertools import product
 
 from .catalogue import NONE, Catalogue, is_number, project_id
 from .definitions import Definitions
+from .flow import flow_daily
 from .history import IssueHistory
 from .moments import (
     days_between,
@@ -54,6 +55,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "agg_sprint_throughput": ("sprint_id", "team", "issue_type"),
     "fct_state_intervals": ("issue_id", "visit_number"),
     "fct_lead_time_differences": ("issue_id",),
+    "agg_flow_daily": ("date", "team", "issue_type", "flow_category"),
 }
 
 
@@ -112,6 +114,7 @@ class Company:
             "fct_lead_time_differences": [
                 row for issue in issues for row in self.difference_rows(issue)
             ],
+            "agg_flow_daily": flow_daily(issues, self.histories, self.now, self.zone),
         }
 
     def issue_row(self, history: IssueHistory) -> dict:

@@ -1,0 +1,78 @@
+"""The reference's marts of flow against the contract's worked examples and against their edges."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from test_reference import Tracker, ms
+
+
+@pytest.fixture
+def tracker() -> Tracker:
+    return Tracker()
+
+
+def flow(tracker: Tracker, as_of: str, **variables: object) -> dict[tuple, tuple]:
+    """(day of June, category) -> issues, entered, left; of all teams and types."""
+    found = {}
+    for row in tracker.marts(as_of, **variables)["agg_flow_daily"]:
+        counts = row["issues_count"], row["entered_count"], row["left_count"]
+        key = row["date"].day, row["flow_category"]
+        found[key] = tuple(map(sum, zip(found.get(key, (0, 0, 0)), counts, strict=True)))
+    return found
+
+
+def test_example_10_cumulative_flow(tracker: Tracker) -> None:
+    tracker.issue("A", "2026-06-01T10:00")
+    tracker.change("A", "2026-06-02T12:00", "State", "Open", "In Progress")
+    tracker.change("A", "2026-06-04T12:00", "State", "In Progress", "Done")
+    tracker.activity("A", "2026-06-04T12:00", "IssueResolvedCategory", ms("2026-06-04T12:00"), None)
+    tracker.issues["A"]["resolved"] = ms("2026-06-04T12:00")
+    tracker.issue("B", "2026-06-02T10:00")
+    assert flow(tracker, "2026-06-04T18:00") == {
+        (1, "todo"): (1, 1, 0),
+        (2, "todo"): (1, 1, 1),
+        (2, "in_progress"): (1, 1, 0),
+        (3, "todo"): (1, 0, 0),
+        (3, "in_progress"): (1, 0, 0),
+        (4, "todo"): (1, 0, 0),
+        (4, "in_progress"): (0, 0, 1),
+        (4, "done"): (1, 1, 0),
+    }
+
+
+def test_a_reopened_issue_leaves_done_and_a_closed_state_without_resolution_waits(
+    tracker: Tracker,
+) -> None:
+    tracker.issue("A", "2026-06-01")
+    tracker.resolve("A", "2026-06-02")
+    tracker.reopen("A", "2026-06-03")
+    tracker.change("A", "2026-06-04", "State", "Open", "Duplicate")
+    found = flow(tracker, "2026-06-04T18:00")
+    assert [key for key, (count, *_) in sorted(found.items()) if count] == [
+        (1, "todo"),
+        (2, "done"),
+        (3, "todo"),
+        (4, "waiting"),
+    ]
+
+
+def test_a_missing_issue_takes_part_once_it_is_resolved(tracker: Tracker) -> None:
+    for key in ("A", "B"):
+        tracker.issue(key, "2026-06-01")
+        tracker.miss(key)
+    tracker.resolve("B", "2026-06-01", "Duplicate")
+    assert flow(tracker, "2026-06-01T18:00") == {(1, "cancelled"): (1, 1, 0)}
+
+
+@pytest.mark.parametrize(("when", "day"), [("2026-06-01T20:59:59.999", 1), ("2026-06-01T21:00", 2)])
+def test_a_day_ends_where_the_next_begins_in_the_reporting_time_zone(
+    tracker: Tracker, when: str, day: int
+) -> None:
+    tracker.issue("A", "2026-05-31T22:00")
+    tracker.change("A", when, "State", "Open", "In Progress")
+    rows = tracker.marts("2026-06-05", timezone="Europe/Moscow")["agg_flow_daily"]
+    arrivals = {row["flow_category"]: row["date"] for row in rows if row["entered_count"]}
+    assert arrivals["in_progress"] == date(2026, 6, day)
+    assert ("todo" in arrivals) == (day == 2)
