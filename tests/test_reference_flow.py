@@ -76,3 +76,22 @@ def test_a_day_ends_where_the_next_begins_in_the_reporting_time_zone(
     arrivals = {row["flow_category"]: row["date"] for row in rows if row["entered_count"]}
     assert arrivals["in_progress"] == date(2026, 6, day)
     assert ("todo" in arrivals) == (day == 2)
+
+
+def test_a_quiet_week_counts_zeros_and_the_present_one_is_not_complete(tracker: Tracker) -> None:
+    tracker.issue("A", "2026-06-01", Story_points=3)
+    tracker.change("A", "2026-06-02", "State", "Open", "In Progress")
+    tracker.change("A", "2026-06-03", "State", "In Progress", "Open")
+    tracker.resolve("A", "2026-06-15")
+    tracker.issue("B", "2026-06-03")
+    tracker.change("B", "2026-06-05", "State", "Open", "In Progress")
+    rows = tracker.marts("2026-06-17")["agg_throughput_weekly"]
+    columns = ("created_count", "started_count", "done_count", "done_points", "wip_count")
+    assert {
+        row["week_start_date"].day: (*(row[column] for column in columns), row["is_complete"])
+        for row in rows
+    } == {
+        1: (2, 2, 0, 0, 1, True),
+        8: (0, 0, 0, 0, 1, True),
+        15: (0, 0, 1, 3, 1, False),
+    }

@@ -29,6 +29,7 @@ MARTS = (
     "fct_state_intervals",
     "fct_lead_time_differences",
     "agg_flow_daily",
+    "agg_throughput_weekly",
 )
 
 

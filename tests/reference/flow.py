@@ -5,13 +5,14 @@ Rows of `fct_issues` as the reference has made them, and the histories behind th
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from .history import IssueHistory
-from .moments import FOREVER, day_start, local_date
+from .moments import FOREVER, day_start, from_datetime, local_date
 
 DAY = timedelta(days=1)
 UNDER_WAY = ("in_progress", "waiting")
@@ -93,3 +94,50 @@ def flow_daily(
 def monday(day: date) -> date:
     """The first day of a date's week."""
     return day - day.weekday() * DAY
+
+
+def weekly_throughput(
+    issues: Iterable[dict], flow: Iterable[dict], now: int, zone: ZoneInfo
+) -> list[dict]:
+    """`agg_throughput_weekly`: what a week brought to a team and type, quiet weeks too."""
+    present = monday(local_date(now, zone))
+    under_way = Counter()
+    for row in flow:
+        if row["flow_category"] in UNDER_WAY:
+            under_way[row["team"], row["issue_type"], row["date"]] += row["issues_count"]
+    slices = defaultdict(list)
+    for row in filter(takes_part, issues):
+        slices[row["team"], row["issue_type"]].append(row)
+    found = []
+    for (team, issue_type), rows in slices.items():
+        created = Counter(week_of(row["created_at"], zone) for row in rows)
+        started = Counter(week_of(row["started_at"], zone) for row in rows if row["started_at"])
+        done = defaultdict(list)
+        for row in rows:
+            if row["is_done"]:
+                done[monday(row["resolved_date"])].append(row["story_points"])
+        week = min(created)
+        while week <= present:
+            last_day = min(week + 6 * DAY, local_date(now, zone))
+            points = [one for one in done[week] if one is not None]
+            found.append(
+                {
+                    "week_start_date": week,
+                    "team": team,
+                    "issue_type": issue_type,
+                    "created_count": created[week],
+                    "started_count": started[week],
+                    "done_count": len(done[week]),
+                    "done_points": sum(points, Decimal("0.00")),
+                    "wip_count": under_way[team, issue_type, last_day],
+                    "is_complete": week < present,
+                    "is_story": rows[0]["is_story"],
+                }
+            )
+            week += 7 * DAY
+    return found
+
+
+def week_of(moment: datetime, zone: ZoneInfo) -> date:
+    """The Monday of a moment's week."""
+    return monday(local_date(from_datetime(moment), zone))

@@ -11,7 +11,7 @@ from itertools import product
 
 from .catalogue import NONE, Catalogue, is_number, project_id
 from .definitions import Definitions
-from .flow import flow_daily
+from .flow import flow_daily, weekly_throughput
 from .history import IssueHistory
 from .moments import (
     days_between,
@@ -56,6 +56,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "fct_state_intervals": ("issue_id", "visit_number"),
     "fct_lead_time_differences": ("issue_id",),
     "agg_flow_daily": ("date", "team", "issue_type", "flow_category"),
+    "agg_throughput_weekly": ("week_start_date", "team", "issue_type"),
 }
 
 
@@ -101,6 +102,7 @@ class Company:
         ]
         members = [row for sprint in self.book.sprints for row in self.book.member_rows(sprint)]
         sprints = [self.book.dim_row(sprint) for sprint in self.book.sprints]
+        flow = flow_daily(issues, self.histories, self.now, self.zone)
         return {
             "fct_issues": issues,
             "agg_lead_time_spectrum": spectrum(measured),
@@ -114,7 +116,8 @@ class Company:
             "fct_lead_time_differences": [
                 row for issue in issues for row in self.difference_rows(issue)
             ],
-            "agg_flow_daily": flow_daily(issues, self.histories, self.now, self.zone),
+            "agg_flow_daily": flow,
+            "agg_throughput_weekly": weekly_throughput(issues, flow, self.now, self.zone),
         }
 
     def issue_row(self, history: IssueHistory) -> dict:
