@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 
 import pytest
+from reference.flow import ALL, chance_of_at_least, chances_of_sum, promised
 from test_reference import Tracker, ms
 
 
@@ -95,3 +97,38 @@ def test_a_quiet_week_counts_zeros_and_the_present_one_is_not_complete(tracker: 
         8: (0, 0, 0, 0, 1, True),
         15: (0, 0, 1, 3, 1, False),
     }
+
+
+def test_example_9_a_forecast() -> None:
+    once, twice = (chances_of_sum([0, 2, 2, 4], draws) for draws in (1, 2))
+    assert twice == {
+        0: Fraction(1, 16),
+        2: Fraction(4, 16),
+        4: Fraction(6, 16),
+        6: Fraction(4, 16),
+        8: Fraction(1, 16),
+    }
+    assert [promised(once, percent) for percent in (50, 70, 85, 95)] == [2, 2, 0, 0]
+    assert [promised(twice, percent) for percent in (50, 70, 85, 95)] == [4, 2, 2, 0]
+    assert chance_of_at_least(once, 4) == Fraction(1, 4)
+    assert chance_of_at_least(twice, 4) == Fraction(11, 16)
+    assert chance_of_at_least(twice, 9) == 0
+
+
+@pytest.mark.parametrize(
+    ("lacking", "number"), [(Fraction(1, 10**9), 1), (Fraction(1, 10**9 - 1), 0)]
+)
+def test_what_lacks_a_billionth_of_a_confidence_reaches_it(lacking: Fraction, number: int) -> None:
+    assert promised({0: Fraction(1, 2) + lacking, 1: Fraction(1, 2) - lacking}, 50) == number
+
+
+@pytest.mark.parametrize(("created", "teams"), [("2026-06-02", {"A", ALL}), ("2026-06-09", set())])
+def test_three_complete_weeks_are_too_few_for_a_forecast(
+    tracker: Tracker, created: str, teams: set[str]
+) -> None:
+    tracker.issue("A", created)
+    tracker.resolve("A", "2026-06-10")
+    rows = tracker.marts("2026-06-30")["agg_forecast"]
+    assert {row["team"] for row in rows} == teams
+    assert {row["sample_weeks"] for row in rows} <= {4}
+    assert {row["open_count"] for row in rows} <= {0}

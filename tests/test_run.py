@@ -30,6 +30,7 @@ MARTS = (
     "fct_lead_time_differences",
     "agg_flow_daily",
     "agg_throughput_weekly",
+    "agg_forecast",
 )
 
 

@@ -9,13 +9,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from .history import IssueHistory
-from .moments import FOREVER, day_start, from_datetime, local_date
+from .moments import FOREVER, day_start, from_datetime, local_date, rounded
 
 DAY = timedelta(days=1)
 UNDER_WAY = ("in_progress", "waiting")
+ALL = "(all)"
+# a forecast draws from no fewer weeks
+FEWEST_WEEKS = 4
+HARDLY = Fraction(1, 10**9)
 
 
 def flow_category(is_resolved: bool, state_category: str) -> str:
@@ -141,3 +146,69 @@ def weekly_throughput(
 def week_of(moment: datetime, zone: ZoneInfo) -> date:
     """The Monday of a moment's week."""
     return monday(local_date(from_datetime(moment), zone))
+
+
+def weeks_by_team(weekly: Iterable[dict]) -> dict[str, dict[date, int]]:
+    """team or `(all)` -> complete week -> done issues of all types."""
+    found: dict[str, Counter] = defaultdict(Counter)
+    for row in weekly:
+        if row["is_complete"]:
+            for team in (row["team"], ALL):
+                found[team][row["week_start_date"]] += row["done_count"]
+    return {team: dict(sorted(weeks.items())) for team, weeks in found.items()}
+
+
+def chances_of_sum(sample: list[int], draws: int) -> dict[int, Fraction]:
+    """The distribution of the sum of draws with replacement, exactly: total -> probability."""
+    ways = {0: 1}
+    for _ in range(draws):
+        longer = Counter()
+        for total, count in ways.items():
+            for done in sample:
+                longer[total + done] += count
+        ways = dict(longer)
+    return {total: Fraction(count, len(sample) ** draws) for total, count in ways.items()}
+
+
+def chance_of_at_least(chances: Mapping[int, Fraction], number: int) -> Fraction:
+    """How likely the sum reaches a number."""
+    return sum((one for total, one in chances.items() if total >= number), Fraction(0))
+
+
+def promised(chances: Mapping[int, Fraction], percent: int) -> int:
+    """The largest number that is reached with a confidence, or all but 1e-9 of it."""
+    bound = Fraction(percent, 100) - HARDLY
+    reached, number = Fraction(0), max(chances)
+    for number in sorted(chances, reverse=True):
+        reached += chances[number]
+        if reached >= bound:
+            break
+    return number
+
+
+def forecast(
+    issues: Iterable[dict], weekly: Iterable[dict], sample_weeks: int, horizon: int
+) -> list[dict]:
+    """`agg_forecast`: how much will be done so many weeks ahead, and whether all that is open."""
+    open_issues = Counter()
+    for row in issues:
+        if not (row["is_excluded_team"] or row["is_resolved"] or row["is_missing"]):
+            open_issues.update((row["team"], ALL))
+    found = []
+    for team, weeks in weeks_by_team(weekly).items():
+        sample = list(weeks.values())[-sample_weeks:]
+        for weeks_ahead in range(1, horizon + 1) if len(sample) >= FEWEST_WEEKS else ():
+            chances = chances_of_sum(sample, weeks_ahead)
+            found.append(
+                {
+                    "team": team,
+                    "weeks_ahead": weeks_ahead,
+                    "sample_weeks": len(sample),
+                    **{f"done_p{one}": promised(chances, one) for one in (50, 70, 85, 95)},
+                    "open_count": open_issues[team],
+                    "probability_open_done": rounded(
+                        chance_of_at_least(chances, open_issues[team]), 4
+                    ),
+                }
+            )
+    return found
