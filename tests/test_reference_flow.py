@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
 from reference.flow import ALL, chance_of_at_least, chances_of_sum, promised
-from test_reference import Tracker, ms
+from test_reference import Tracker, at, ms
 
 
 @pytest.fixture
@@ -132,3 +132,25 @@ def test_three_complete_weeks_are_too_few_for_a_forecast(
     assert {row["team"] for row in rows} == teams
     assert {row["sample_weeks"] for row in rows} <= {4}
     assert {row["open_count"] for row in rows} <= {0}
+
+
+def test_a_forecast_is_checked_once_four_weeks_followed(tracker: Tracker) -> None:
+    # done in the weeks from 1 June on: 0, 2, 2, 4, and then 3, 3, 0, 0
+    for week, count in enumerate((0, 2, 2, 4, 3, 3, 0, 0)):
+        for number in range(count):
+            tracker.issue(f"{week}-{number}", "2026-06-01")
+            tracker.resolve(f"{week}-{number}", at("2026-06-02") + timedelta(days=7 * week))
+    rows = tracker.marts("2026-07-27")["fct_forecast_checks"]
+    wanted = {
+        "as_of_week": date(2026, 6, 22),
+        "done_p50": 8,
+        "done_p85": 6,
+        "done_actual": 6,
+        "is_p50_met": False,
+        "is_p85_met": True,
+    }
+    assert sorted(rows, key=lambda row: row["team"]) == [
+        {"team": ALL} | wanted,
+        {"team": "A"} | wanted,
+    ]
+    assert tracker.marts("2026-07-26T23:59:59")["fct_forecast_checks"] == []

@@ -31,6 +31,7 @@ MARTS = (
     "agg_flow_daily",
     "agg_throughput_weekly",
     "agg_forecast",
+    "fct_forecast_checks",
 )
 
 

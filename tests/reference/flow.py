@@ -20,6 +20,9 @@ UNDER_WAY = ("in_progress", "waiting")
 ALL = "(all)"
 # a forecast draws from no fewer weeks
 FEWEST_WEEKS = 4
+# a past forecast is checked for so many weeks ahead, and so many of them are kept
+WEEKS_CHECKED = 4
+CHECKS_KEPT = 52
 HARDLY = Fraction(1, 10**9)
 
 
@@ -209,6 +212,36 @@ def forecast(
                     "probability_open_done": rounded(
                         chance_of_at_least(chances, open_issues[team]), 4
                     ),
+                }
+            )
+    return found
+
+
+def forecast_checks(weekly: Iterable[dict], sample_weeks: int) -> list[dict]:
+    """`fct_forecast_checks`: what the forecasts of past weeks promised, and what came."""
+    found = []
+    for team, weeks in weeks_by_team(weekly).items():
+        done = list(weeks.values())
+        checkable = [
+            (week, done[max(place - sample_weeks, 0) : place], done[place : place + WEEKS_CHECKED])
+            for place, week in enumerate(weeks, 1)
+        ]
+        checkable = [
+            one for one in checkable if len(one[1]) >= FEWEST_WEEKS and len(one[2]) == WEEKS_CHECKED
+        ]
+        for week, sample, actual in checkable[-CHECKS_KEPT:]:
+            chances = chances_of_sum(sample, WEEKS_CHECKED)
+            promises = {percent: promised(chances, percent) for percent in (50, 85)}
+            found.append(
+                {
+                    "team": team,
+                    "as_of_week": week,
+                    **{f"done_p{percent}": number for percent, number in promises.items()},
+                    "done_actual": sum(actual),
+                    **{
+                        f"is_p{percent}_met": sum(actual) >= number
+                        for percent, number in promises.items()
+                    },
                 }
             )
     return found

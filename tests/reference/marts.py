@@ -11,7 +11,7 @@ from itertools import product
 
 from .catalogue import NONE, Catalogue, is_number, project_id
 from .definitions import Definitions
-from .flow import ALL, flow_daily, forecast, weekly_throughput
+from .flow import ALL, flow_daily, forecast, forecast_checks, weekly_throughput
 from .history import IssueHistory
 from .moments import (
     days_between,
@@ -57,6 +57,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "agg_flow_daily": ("date", "team", "issue_type", "flow_category"),
     "agg_throughput_weekly": ("week_start_date", "team", "issue_type"),
     "agg_forecast": ("team", "weeks_ahead"),
+    "fct_forecast_checks": ("team", "as_of_week"),
 }
 
 
@@ -122,6 +123,7 @@ class Company:
             "agg_flow_daily": flow,
             "agg_throughput_weekly": weekly,
             "agg_forecast": forecast(issues, weekly, sample_weeks, horizon),
+            "fct_forecast_checks": forecast_checks(weekly, sample_weeks),
         }
 
     def issue_row(self, history: IssueHistory) -> dict:
