@@ -89,6 +89,7 @@ def moment_of(given: dict[str, Any], otherwise: datetime) -> datetime:
 
 # The vars that analysts set, and what they hold; `dbt_project.yml` explains each.
 _NAMES, _TEXT, _POSITIVE, _NOT_NEGATIVE = "names", "text", "positive", "not negative"
+_COUNT = "count"
 VARS = {
     **dict.fromkeys(
         ("team_field", "type_field", "lead_time_field", "story_points_field", "assignee_field",
@@ -97,6 +98,7 @@ VARS = {
                     _TEXT),
     **dict.fromkeys(("lead_time_minutes_per_day", "run_max_age_hours"), _POSITIVE),
     **dict.fromkeys(("sprint_planning_grace_hours", "sprint_closing_grace_hours"), _NOT_NEGATIVE),
+    **dict.fromkeys(("forecast_sample_weeks", "forecast_horizon_weeks"), _COUNT),
 }  # fmt: skip
 CHOICES = {
     "lead_time_unit": ("days", "hours", "minutes"),
@@ -168,6 +170,9 @@ def _check_var(name: str, kind: str, value: Any) -> None:
         wanted = "a name or a list of names"
     elif kind == _TEXT:
         is_right, wanted = bool(str(value or "").strip()) and "$" not in str(value), "a text"
+    elif kind == _COUNT:
+        is_right = is_number and isinstance(value, int) and value > 0
+        wanted = "a whole number above 0"
     else:
         is_right = (
             is_number and isfinite(value) and (value > 0 if kind == _POSITIVE else value >= 0)

@@ -820,6 +820,9 @@ class Tracker:
                 "sprint_field": "Iteration",
                 "sprint_planning_grace_hours": self.planning_grace,
                 "sprint_closing_grace_hours": self.closing_grace,
+                # no var of its own: dbt reads the project anew for each set of them
+                "forecast_sample_weeks": 12 if self.planning_grace else 5,
+                "forecast_horizon_weeks": 13 if self.planning_grace else 3,
             },
             truth=dict(self.truth),
         )

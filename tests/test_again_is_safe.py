@@ -48,7 +48,7 @@ def returned(mart, wanted, after_full_load, after_runs, actual):
     """
     issues = {row["issue_id"] for row in after_full_load["fct_issues"]}
     sprints = {row["sprint_id"] for row in after_full_load["dim_sprints"]}
-    if mart.startswith("agg_"):
+    if mart.startswith("agg_") or mart == "fct_forecast_checks":
         return [], []
     missing = [row for row in after_runs["fct_issues"] if row["issue_id"] not in issues]
     assert all(row["is_missing"] for row in missing)

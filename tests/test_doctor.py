@@ -333,6 +333,14 @@ def test_a_reporting_time_zone_that_is_none_is_named(
         ),
         ("vars: {run_max_age_hours: .inf}", "the var run_max_age_hours is a number above 0"),
         (
+            "vars: {forecast_sample_weeks: 0}",
+            "the var forecast_sample_weeks is a whole number above 0, not 0",
+        ),
+        (
+            "vars: {forecast_horizon_weeks: 2.5}",
+            "the var forecast_horizon_weeks is a whole number above 0, not 2.5",
+        ),
+        (
             "vars: {story_type: [Bug]}",
             "dbt_project.yml sets the var story_type, which nothing reads; story_types is meant?",
         ),

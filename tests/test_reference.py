@@ -1505,6 +1505,7 @@ def test_the_marts_of_drawn_histories_keep_their_identities(seed: int) -> None:
 TEXTS = {
     "team", "issue_type", "state", "state_category", "assignee", "sprint", "quarter", "board",
     "lead_time_source", "lead_time_bucket", "summary", "project", "issue_id_readable",
+    "flow_category",
 }  # fmt: skip
 
 

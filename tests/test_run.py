@@ -28,6 +28,10 @@ MARTS = (
     "agg_sprint_throughput",
     "fct_state_intervals",
     "fct_lead_time_differences",
+    "agg_flow_daily",
+    "agg_throughput_weekly",
+    "agg_forecast",
+    "fct_forecast_checks",
 )
 
 

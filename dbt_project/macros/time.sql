@@ -31,6 +31,12 @@
 {%- endmacro %}
 
 
+{#- The Monday of a moment's week in the reporting time zone. -#}
+{% macro reporting_week(moment) -%}
+    date_trunc('week', {{ moment }} at time zone {{ timezone() }})::date
+{%- endmacro %}
+
+
 {#- The quarter of a moment in the reporting time zone, as 2026-Q3; null of null. -#}
 {% macro reporting_quarter(moment) -%}
     to_char({{ moment }} at time zone {{ timezone() }}, 'YYYY"-Q"Q')

@@ -59,6 +59,12 @@ Sprints
 - Boards without sprints still give the present team of a card ("boards whose sprints now hold
   the issue"); they give no sprint.
 
+Flow
+- At now the present speaks ("resolved: YouTrack's `resolved` is set", "its last day equals
+  `fct_issues`"), before now the history does, also where it does not lead to the present.
+- The category of a state then is that of the visit to it, as `fct_state_intervals` has it.
+- What is dated after now is not there yet: an issue that is created while the run is at work.
+
 The last run
 - `age_hours` is the age that is compared: Saturdays and Sundays not counted. No OK yet: not stale.
 - "Stale, and then NOK": also while a run is at work.

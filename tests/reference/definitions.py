@@ -50,6 +50,8 @@ class Definitions:
     lead_time_fallback: str = "history"
     sprint_planning_grace_hours: Decimal = Decimal(24)
     sprint_closing_grace_hours: Decimal = Decimal(24)
+    forecast_sample_weeks: int = 12
+    forecast_horizon_weeks: int = 13
     run_max_age_hours: Decimal = Decimal(26)
     seeds: Seeds = field(default_factory=dict)
 

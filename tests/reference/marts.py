@@ -11,6 +11,7 @@ from itertools import product
 
 from .catalogue import NONE, Catalogue, is_number, project_id
 from .definitions import Definitions
+from .flow import ALL, flow_daily, forecast, forecast_checks, weekly_throughput
 from .history import IssueHistory
 from .moments import (
     SECOND,
@@ -30,7 +31,6 @@ from .work_time import WorkCalendar
 
 Marts = dict[str, list[dict]]
 
-ALL = "(all)"
 INT32_OVERFLOW = 2_147_483_647
 MINUTES_A_WORKING_DAY = 480
 MINUTES_A_DAY = 1_440
@@ -56,6 +56,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     "agg_sprint_throughput": ("sprint_id", "team", "issue_type"),
     "fct_state_intervals": ("issue_id", "visit_number"),
     "fct_lead_time_differences": ("issue_id",),
+    "agg_flow_daily": ("date", "team", "issue_type", "flow_category"),
+    "agg_throughput_weekly": ("week_start_date", "team", "issue_type"),
+    "agg_forecast": ("team", "weeks_ahead"),
+    "fct_forecast_checks": ("team", "as_of_week"),
 }
 
 
@@ -102,6 +106,10 @@ class Company:
         ]
         members = [row for sprint in self.book.sprints for row in self.book.member_rows(sprint)]
         sprints = [self.book.dim_row(sprint) for sprint in self.book.sprints]
+        flow = flow_daily(issues, self.histories, self.now, self.zone)
+        weekly = weekly_throughput(issues, flow, self.now, self.zone)
+        sample_weeks = self.definitions.forecast_sample_weeks
+        horizon = self.definitions.forecast_horizon_weeks
         return {
             "fct_issues": issues,
             "agg_lead_time_spectrum": spectrum(measured),
@@ -117,6 +125,10 @@ class Company:
             "fct_lead_time_differences": [
                 row for issue in issues for row in self.difference_rows(issue)
             ],
+            "agg_flow_daily": flow,
+            "agg_throughput_weekly": weekly,
+            "agg_forecast": forecast(issues, weekly, sample_weeks, horizon),
+            "fct_forecast_checks": forecast_checks(weekly, sample_weeks),
         }
 
     def issue_row(self, history: IssueHistory) -> dict:
