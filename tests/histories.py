@@ -211,7 +211,8 @@ class Tracker:
         self.options = options
         self.as_of = rng.choice(AS_OF_CHOICES) if rng.random() < 0.6 else AS_OF_CHOICES[0]
         self.planning_grace, self.closing_grace = rng.choice(((24, 24), (24, 24), (0, 0), (36, 12)))
-        self.zone = rng.choice(("UTC", "UTC", "Europe/Moscow", "America/New_York"))
+        # in Cairo the clock is put forward at midnight, on 24 April 2026
+        self.zone = rng.choice(("UTC", "Africa/Cairo", "Europe/Moscow", "America/New_York"))
         self.projects = {"0-2": "ALPHA", "0-10": "BETA"}
         self.outside = "0-7"
         self.plan_replacements()
@@ -837,7 +838,7 @@ class Tracker:
 
         weekdays = rng.sample(range(1, 8), rng.randint(1, 7))
         days = []
-        for offset in rng.sample(range(-60, 28), rng.choice((0, 5, 30))):
+        for offset in rng.sample(range(-60, 28), rng.choice((1, 5, 30))):
             own = rng.choice(({}, hours(), {"opens_at": "00:00"}, {"closes_at": "24:00"}))
             days.append(
                 {
