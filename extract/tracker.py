@@ -76,7 +76,7 @@ class Tracker(Protocol):
     # its raw schema, and the tables that loads make there
     schema: ClassVar[str]
     tables: ClassVar[Sequence[Table]]
-    # its settings in the environment, all of them optional;
+    # its settings in the environment, all of them optional
     settings: ClassVar[type[BaseSettings]]
     # the variables without which it cannot be asked, and what to say of each
     required: ClassVar[dict[str, str]]

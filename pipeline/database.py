@@ -187,9 +187,8 @@ def refuse_without_rights(connection: Connection) -> None:
 
 def ensure_schemas(connection: Connection, raw_schemas: Iterable[str]) -> None:
     """Create the schemas that a run writes to, but those that are made when they are needed."""
-    made_later = {"marts_next", *RAW_SCHEMAS}
     with connection.cursor() as cursor:
-        for schema in sorted({*SCHEMAS, *raw_schemas} - (made_later - {*raw_schemas})):
+        for schema in sorted({*SCHEMAS} - {"marts_next", *RAW_SCHEMAS} | {*raw_schemas}):
             cursor.execute("select to_regnamespace(%s) is null", (schema,))
             # asked first, as `if not exists` answers with a notice
             if cursor.fetchone()[0]:

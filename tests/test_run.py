@@ -71,6 +71,10 @@ def test_a_good_run_is_recorded_and_published(
     assert value(server, database, LAST_RUN.format("status")) == "OK"
     assert value(server, database, LAST_RUN.format("tests_failed")) == 0
     assert value(server, database, LAST_RUN.format("models_built")) > 20
+    loads = value(server, database, LAST_RUN.format("loads"))
+    loaded = {name: load["issues_loaded"] for name, load in loads.items()}
+    assert loaded == {"youtrack": value(server, database, LAST_RUN.format("issues_loaded"))}
+    assert loads["youtrack"]["kind"] == "full"
     assert value(server, database, "select status from marts.pipeline_status") == "OK"
     assert value(server, database, "select count(*) from marts.fct_issues") == 400
     assert value(server, database, "select to_regnamespace('marts_next') is null")
