@@ -117,15 +117,32 @@ def _check_values(rows: list[_Row], name: str, seed: dict[str, Any]) -> None:
     """Each column's values are of its type, and pass the tests that are dbt's or ours."""
     types = (seed.get("config") or {}).get("column_types") or {}
     faults = []
+    of_table = _key_tests(seed)
     for column in seed["columns"]:
         values = [(line, row[column["name"]]) for line, row in rows]
-        tests = [types.get(column["name"]), *(column.get("data_tests") or [])]
+        tests = [
+            types.get(column["name"]),
+            *of_table.get(column["name"], []),
+            *(column.get("data_tests") or []),
+        ]
         for test in tests:
             kind, given = next(iter(test.items())) if isinstance(test, dict) else (test, {})
             faults += [
                 (line, f"{column['name']} {said}") for line, said in _faults(kind, given, values)
             ]
     _refuse(faults, name)
+
+
+def _key_tests(seed: dict[str, Any]) -> dict[str, list[str]]:
+    """What the seed's test `key` says of each column."""
+    found: dict[str, list[str]] = {}
+    for test in seed.get("data_tests") or []:
+        arguments = test["key"]["arguments"] if "key" in test else {}
+        for column in arguments.get("columns", []):
+            found[column] = ["not_null", "unique"]
+        for column in arguments.get("not_null", []):
+            found[column] = ["not_null"]
+    return found
 
 
 def _refuse(faults: list[tuple[int, str]], name: str) -> None:
