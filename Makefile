@@ -12,11 +12,13 @@ PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-h
 # dollar reaches make.
 override SQL := $(value SQL)
 override VARS := $(value VARS)
-export SQL VARS
+override COUNTRY := $(value COUNTRY)
+override YEARS := $(value YEARS)
+export SQL VARS COUNTRY YEARS
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run extract build try status doctor psql report datalens docs test test-slow test-long bench lint lock stop clean clean-data
+.PHONY: help run extract build try status doctor psql report datalens docs calendar test test-slow test-long bench lint lock stop clean clean-data
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -50,6 +52,9 @@ datalens: $(VENV)/.installed ## write the DataLens workbook from the models' doc
 
 docs: $(VENV)/.installed ## what every table and column means, with lineage, on a local page
 	@$(IN_VENV) -m pipeline docs
+
+calendar: $(VENV)/.installed ## write a country's holidays into work_calendar_days.csv (COUNTRY=RU YEARS=2024-2027)
+	@$(IN_VENV) -m pipeline.calendar "$$COUNTRY" "$$YEARS"
 
 test: $(VENV)/.installed-dev ## the test suite
 	@$(IN_VENV) -m pytest $(ARGS)

@@ -34,7 +34,7 @@ def check_seeds(root: Path = PROJECT_ROOT) -> None:
     for path in sorted(folder.glob("**/*.csv")):
         name = path.relative_to(root).as_posix()
         try:
-            lines = _lines(path.read_bytes(), name)
+            lines = read_lines(path.read_bytes(), name)
         except OSError as error:
             raise ConfigurationError(f"{name} cannot be read: {error.strerror}") from None
         seed = seeds.get(path.stem)
@@ -60,7 +60,7 @@ def _documented_seeds(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _lines(content: bytes, name: str) -> list[str]:
+def read_lines(content: bytes, name: str) -> list[str]:
     """The file as text, its byte-order mark left out."""
     try:
         text = content.decode("utf-8-sig")
