@@ -32,6 +32,7 @@ def show(
         _percentiles(cursor, console)
         _spectrum(cursor, console)
         _last_sprints(cursor, console, as_of, zone)
+        _flow(cursor, console)
     _where_next(console, database)
 
 
@@ -189,6 +190,68 @@ def _last_sprints(
     console.print(table)
     if any(is_inferred for _, is_inferred, *_ in rows):
         console.print(GUESS, markup=False)
+
+
+def _flow(cursor: psycopg2.extensions.cursor, console: Console) -> None:
+    """What is in work, how the last full week went, what the next four may bring."""
+    in_work = _rows(
+        cursor,
+        """
+        select
+            count(*) over () as issues_count,
+            issue_id_readable,
+            wip_age_days
+        from marts.fct_issues
+        where is_wip and not is_excluded_team
+        order by wip_age_days desc, issue_id_readable
+        limit 1
+        """,
+    )
+    weeks = _rows(
+        cursor,
+        """
+        with weeks as (
+            select week_start_date, sum(done_count) as done_count
+            from marts.agg_throughput_weekly
+            where is_complete
+            group by week_start_date
+        )
+
+        select
+            week_start_date,
+            done_count,
+            avg(done_count) over latest as average_done,
+            count(*) over latest as weeks_count
+        from weeks
+        window latest as (
+            order by week_start_date
+            rows between 11 preceding and current row
+        )
+        order by week_start_date desc
+        limit 1
+        """,
+    )
+    forecasts = _rows(
+        cursor,
+        "select done_p85 from marts.agg_forecast where team = '(all)' and weeks_ahead = 4",
+    )
+    if in_work or weeks:
+        console.print()
+    for count, oldest, age in in_work:
+        console.print(
+            f"In work: {count:,} issues; the oldest, {plain(oldest)}, began {age:,.1f} days ago",
+            markup=False,
+        )
+    for week, done, average, weeks_count in weeks:
+        console.print(
+            f"Last full week, from {week}: {done:,} issues done "
+            f"(average of {weeks_count}: {average:,.1f})",
+            markup=False,
+        )
+    for (promised,) in forecasts:
+        console.print(
+            f"Next 4 weeks: at least {promised:,} issues done, with 85 % confidence", markup=False
+        )
 
 
 def _where_next(console: Console, database: Database) -> None:

@@ -99,3 +99,42 @@ def test_a_guess_is_called_one_and_a_boards_team_is_none(connection: Any) -> Non
     text = said(connection)
     assert last_sprints(text)
     assert "*" not in text.split(summary.LAST_SPRINTS)[1].split("The marts:")[0]
+
+
+def test_three_lines_tell_of_flow(connection: Any) -> None:
+    in_work = fetch(
+        connection,
+        "select wip_age_days, issue_id_readable from marts.fct_issues "
+        "where is_wip and not is_excluded_team",
+    )
+    age, oldest = max(in_work)
+    sums: dict[Any, int] = {}
+    for week, done in fetch(
+        connection,
+        "select week_start_date, done_count from marts.agg_throughput_weekly where is_complete",
+    ):
+        sums[week] = sums.get(week, 0) + done
+    last = sorted(sums)[-12:]
+    average = sum(sums[week] for week in last) / len(last)
+    ((promised,),) = fetch(
+        connection,
+        "select done_p85 from marts.agg_forecast where team = '(all)' and weeks_ahead = 4",
+    )
+    lines = said(connection).splitlines()
+    expected = [
+        f"In work: {len(in_work)} issues; the oldest, {oldest}, began {age:.1f} days ago",
+        f"Last full week, from {last[-1]}: {sums[last[-1]]} issues done "
+        f"(average of {len(last)}: {average:.1f})",
+        f"Next 4 weeks: at least {promised} issues done, with 85 % confidence",
+    ]
+    assert lines[lines.index(expected[0]) :][:3] == expected
+
+
+def test_without_work_or_weeks_there_is_no_line_of_flow(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("update marts.fct_issues set is_wip = false, wip_age_days = null")
+        cursor.execute("update marts.agg_throughput_weekly set is_complete = false")
+        cursor.execute("delete from marts.agg_forecast")
+    text = said(connection)
+    for line in ("In work", "Last full week", "Next 4 weeks"):
+        assert line not in text
