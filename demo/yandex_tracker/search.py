@@ -1,0 +1,194 @@
+"""Which issues a request asks for: `filter`, a part of the query language, `keys`, `queue`.
+
+Dates are in UTC, to the second; a day alone means all of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from demo.model import Issue
+from demo.yandex_tracker.words import issue_id, issue_key, number, queue_key
+
+Test = Callable[[Issue], bool]
+MOMENTS = {
+    "updated": "updated", "updatedat": "updated", "created": "created", "createdat": "created",
+    "resolved": "resolved", "resolvedat": "resolved",
+}  # fmt: skip
+TOKEN = re.compile(
+    r"""\s*(?:(?P<text>"[^"]*"|'[^']*')|(?P<mark>\.\.|>=|<=|[:,><()])|(?P<word>[^\s:,><()"']+))"""
+)
+MOMENT = re.compile(r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?:Z|[+-]\d\d:?\d\d)?$")
+
+
+class BadSearchError(ValueError):
+    """`field` is what the error body names; without one, it is a message of its own."""
+
+    def __init__(self, message: str, field: str | None = None, status: int = 422) -> None:
+        super().__init__(message)
+        self.field = field
+        self.status = status
+
+
+class Search:
+    """Selects and sorts the visible issues; `updated` is the tracker's own, by issue."""
+
+    def __init__(self, issues: Iterable[Issue], updated: Callable[[Issue], int]) -> None:
+        self.issues = list(issues)
+        self.updated = updated
+        self.queues = {queue_key(issue.project) for issue in self.issues}
+
+    def moment(self, name: str, issue: Issue) -> int | None:
+        if name == "updated":
+            return self.updated(issue)
+        return issue.created if name == "created" else issue.resolved
+
+    # --- the request's body ----------------------------------------------------------------------
+
+    def run(self, body: dict[str, Any], order: Any, known: set[str]) -> list[Issue]:
+        """`known`: the keys of all queues, also of those that the token does not see."""
+        given = [key for key in ("filter", "query", "queue", "keys") if body.get(key)]
+        if len(given) > 1:
+            message = "You can only use keys, a queue or a search query."
+            raise BadSearchError(message, status=400)
+        tests: list[Test] = []
+        if "filter" in given:
+            tests = [self._test(name, value, known) for name, value in body["filter"].items()]
+        elif "queue" in given:
+            tests = [self._test("queue", body["queue"], known)]
+        elif "keys" in given:
+            tests = [self._test("key", body["keys"], known)]
+        elif "query" in given:
+            tests, sorting = self._parse(body["query"], known)
+            order = order or sorting
+        found = [issue for issue in self.issues if all(test(issue) for test in tests)]
+        return self._sorted(found, order or "-updated")
+
+    def _sorted(self, issues: list[Issue], order: Any) -> list[Issue]:
+        for name in reversed(order if isinstance(order, list) else str(order).split(",")):
+            descends, plain = name.startswith("-"), name.strip(" +-").casefold()
+            if plain in MOMENTS:
+                kind = MOMENTS[plain]
+                issues.sort(
+                    key=lambda issue, kind=kind: (self.moment(kind, issue) or 0, issue.key),
+                    reverse=descends,
+                )
+            elif plain == "key":
+                issues.sort(
+                    key=lambda issue: (queue_key(issue.project), issue.number), reverse=descends
+                )
+            else:
+                raise BadSearchError(f"Field {name} does not exist.", "order")
+        return issues
+
+    # --- one condition ---------------------------------------------------------------------------
+
+    def _test(self, name: str, value: Any, known: set[str]) -> Test:
+        plain = name.casefold()
+        if plain in MOMENTS:
+            return self._between(MOMENTS[plain], *_bounds(value))
+        wanted = {str(one) for one in (value if isinstance(value, list) else [value])}
+        if plain == "queue":
+            missing = sorted(wanted - known)
+            if missing:
+                raise BadSearchError(f"Queue {missing[0]} does not exist.", "queue")
+            return lambda issue: bool(
+                {queue_key(issue.project), str(number(issue.project))} & wanted
+            )
+        if plain in ("key", "keys"):
+            return lambda issue: issue_key(issue) in wanted
+        if plain == "id":
+            return lambda issue: issue_id(issue) in wanted
+        raise BadSearchError(f"Field {name} does not exist.", name)
+
+    def _between(self, kind: str, low: int | None, high: int | None) -> Test:
+        def test(issue: Issue) -> bool:
+            at = self.moment(kind, issue)
+            if at is None:
+                return False
+            return (low is None or at >= low) and (high is None or at < high)
+
+        return test
+
+    # --- the query language ----------------------------------------------------------------------
+
+    def _parse(self, query: str, known: set[str]) -> tuple[list[Test], str | None]:
+        """`Queue: A, B AND Updated: >= "2026-06-01 10:00:00" "Sort by": Updated ASC`"""
+        tokens = _tokens(query)
+        tests: list[Test] = []
+        order: str | None = None
+        while tokens:
+            name = tokens.pop(0)
+            if name.upper() == "AND":
+                continue
+            if not tokens or tokens.pop(0) != ":":
+                raise BadSearchError(f"Query is not correct near {name!r}.", status=400)
+            values = _values(tokens)
+            if name.casefold() == "sort by":
+                descends = values[1:] and values[1].upper() == "DESC"
+                order = ("-" if descends else "+") + values[0]
+            elif name.casefold() in MOMENTS:
+                tests.append(self._between(MOMENTS[name.casefold()], *_range(values)))
+            else:
+                tests.append(self._test(name, [v for v in values if v != ","], known))
+        return tests, order
+
+
+def _tokens(query: str) -> list[str]:
+    tokens, place = [], 0
+    query = query.strip()
+    while place < len(query):
+        match = TOKEN.match(query, place)
+        if match is None or match.group("mark") in ("(", ")"):
+            raise BadSearchError("Query is not correct.", status=400)
+        text = match.group("text")
+        tokens.append(text[1:-1] if text is not None else match.group(match.lastgroup))
+        place = match.end()
+    return tokens
+
+
+def _values(tokens: list[str]) -> list[str]:
+    """What follows a name: all up to AND or the next `name :`."""
+    values: list[str] = []
+    while tokens and tokens[0].upper() != "AND" and tokens[1:2] != [":"]:
+        values.append(tokens.pop(0))
+    if not values:
+        raise BadSearchError("Query is not correct: a value is missing.", status=400)
+    return values
+
+
+def _range(values: Sequence[str]) -> tuple[int | None, int | None]:
+    if len(values) == 3 and values[1] == "..":
+        return _moment(values[0])[0], _moment(values[2])[1]
+    if len(values) == 2 and values[0] in (">", ">=", "<", "<="):
+        first, end = _moment(values[1])
+        bounds = {">": (end, None), ">=": (first, None), "<": (None, first), "<=": (None, end)}
+        return bounds[values[0]]
+    if len(values) == 1:
+        return _moment(values[0])
+    raise BadSearchError("Query is not correct: no date.", status=400)
+
+
+def _bounds(value: Any) -> tuple[int | None, int | None]:
+    """Of a filter: `{"from": …, "to": …}`, both inclusive, or one date."""
+    if not isinstance(value, dict):
+        return _range(_tokens(f'"{value}"'))
+    low, high = value.get("from"), value.get("to")
+    return (low and _moment(low)[0]), (high and _moment(high)[1])
+
+
+def _moment(text: str) -> tuple[int, int]:
+    """First moment and end (epoch ms) of the day, minute, second or millisecond that is named."""
+    if not MOMENT.match(text):
+        raise BadSearchError(f"{text!r} is not a date.", "query", 422)
+    plain = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text.replace("Z", "+00:00"))
+    at = datetime.fromisoformat(plain)
+    at = at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at
+    clock = text[11:].partition("+")[0]
+    width = {0: timedelta(days=1), 5: timedelta(minutes=1), 8: timedelta(seconds=1)}.get(
+        len(clock), timedelta(milliseconds=1)
+    )
+    return tuple(int(one.timestamp() * 1000) for one in (at, at + width))  # type: ignore[return-value]
