@@ -518,6 +518,9 @@ class Company(Catalogue):
             kept = [a for a in issue.activities if a.kind is not RESOLVED]
             gone = set(issue.activities).difference(kept)
             issue.activities = kept
+            moments, issue.comments = [at for at, _ in issue.comments], []
+            for at in moments:
+                self._comment(issue, at)
             self.log = [activity for activity in self.log if activity not in gone]
 
     def _pick(

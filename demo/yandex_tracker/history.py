@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from demo.model import Activity, CustomField, Element, Issue, User
-from demo.tracker import CREATED, PROJECT, SPRINT, SUMMARY
+from demo.model import Activity, CustomField, Element, Issue, Kind, User
+from demo.tracker import CREATED, PROJECT, RESOLVED, SPRINT, SUMMARY
 from demo.yandex_tracker.words import Field, Words, issue_key
 
 STATUS, STARTED, RESOLUTION = Field("status"), Field("statusStartTime"), Field("resolution")
@@ -149,8 +149,7 @@ class Teller:
         if group:
             yield group
 
-    @staticmethod
-    def _belongs(group: Sequence[Activity], activity: Activity) -> bool:
+    def _belongs(self, group: Sequence[Activity], activity: Activity) -> bool:
         first = group[0]
         if CREATED in (first.kind, activity.kind):
             return False
@@ -160,14 +159,21 @@ class Teller:
             return False
         if activity.edit or any(PROJECT in (one.kind, activity.kind) for one in group):
             return True
-        return all(one.kind is not activity.kind for one in group)
+        kinds = [one.kind for one in group]
+        return activity.kind not in kinds and self._is_of_transition(*kinds, activity.kind)
+
+    def _is_of_transition(self, *kinds: Kind) -> bool:
+        """A status, who takes it on, and what follows from it: one transition does all three."""
+        fields = [kind.custom_field for kind in kinds if kind is not RESOLVED]
+        return all(
+            field is not None and self.words.field(field).id in ("status", "assignee")
+            for field in fields
+        )
 
     def _entry(self, group: Sequence[Activity]) -> None:
         first = group[0]
         if first.kind is CREATED:
-            # the sample's entry comes 18 ms after the issue; an edit's own would lie ahead of now
-            late = 0 if first.edit else 18
-            self._add(first, "IssueCreated", [Change(STATUS, None, self.status)], late)
+            self._add(first, "IssueCreated", [Change(STATUS, None, self.status)], self._lateness())
             return
         changes: list[Change] = []
         for activity in group:
@@ -188,6 +194,14 @@ class Teller:
             self._add(first, "IssueUpdated", changes)
         elif any(kind.member is None and kind.custom_field is None for kind in kinds):
             self._add(first, "IssueCommentReactionAdded", [])
+
+    def _lateness(self) -> int:
+        """The sample's entry comes 18 ms after its issue; none is later than what follows it.
+
+        An edit's own would lie ahead of now.
+        """
+        told = [activity.timestamp for activity in self.issue.activities[:2] if not activity.edit]
+        return min([18, *(at - told[0] for at in told[1:])]) if told else 0
 
     def _change(self, activity: Activity) -> list[Change]:
         if activity.kind is PROJECT:

@@ -39,7 +39,6 @@ class Search:
     def __init__(self, issues: Iterable[Issue], updated: Callable[[Issue], int]) -> None:
         self.issues = list(issues)
         self.updated = updated
-        self.queues = {queue_key(issue.project) for issue in self.issues}
 
     def moment(self, name: str, issue: Issue) -> int | None:
         if name == "updated":

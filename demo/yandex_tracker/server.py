@@ -320,10 +320,9 @@ def _page(texts: Callable[[Sequence[Any]], list[str]], rows: Sequence[Any], cap:
     most, page = _number("perPage", PER_PAGE), _number("page", 1)
     shown = rows[: min(len(rows), cap)][(page - 1) * most : page * most]
     response = json_answer(f"[{','.join(texts(shown))}]")
-    pages = -(-len(rows) // most)
     response.headers["X-Total-Count"] = str(len(rows))
-    response.headers["X-Total-Pages"] = str(pages)
-    if page < pages:
+    response.headers["X-Total-Pages"] = str(-(-len(rows) // most))
+    if page * most < min(len(rows), cap):
         response.headers["Link"] = f'<{_linked(page=page + 1)}>; rel="next"'
     return response
 

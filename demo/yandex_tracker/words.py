@@ -6,6 +6,7 @@ What the company has and Tracker cannot say is told as near as it goes (docs of 
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -112,7 +113,12 @@ def issue_id(issue: Any) -> str:
 
 def queue_key(project: Project) -> str:
     """Keys of queues are Latin capitals; other letters are spelled in them."""
-    return re.sub(r"[^A-Z0-9]", "", project.short_name.upper().translate(LATIN))
+    return _latin(project.short_name)
+
+
+@functools.cache
+def _latin(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", name.upper().translate(LATIN))
 
 
 def issue_key(key: IssueKey | Any) -> str:
@@ -139,6 +145,7 @@ class Words:
         self.tracker = tracker
         self.fields: dict[CustomField, Field] = {}
         self._keys: dict[tuple[str, int], str] = {}
+        self._resolutions: dict[Element, str | None] = {}
         self._followed: tuple[Any, dict[Element, Sprint]] = (None, {})
         self.base = ""
         for custom in tracker.custom_fields:
@@ -146,6 +153,8 @@ class Words:
         for role in ("state", "type", "priority"):
             for element in self.elements(role):
                 self.key(element)
+        for status in self.elements("state"):
+            self.resolution_of(status)
 
     def link(self, *parts: Any) -> str:
         return "/".join((self.base, "v3", *map(str, parts)))
@@ -188,10 +197,14 @@ class Words:
         return "new" if is_first else "inProgress"
 
     def resolution_of(self, status: Element | None) -> str | None:
-        kind = status and self.status_type(status)
-        if kind == "done":
-            return "fixed"
-        return RESOLUTION_OF.get(status.name, "wontFix") if kind == "cancelled" else None
+        """What the workflow puts down with the status; a status renamed later keeps to it."""
+        if status is None:
+            return None
+        if status not in self._resolutions:
+            self._resolutions[status] = {
+                "done": "fixed", "cancelled": RESOLUTION_OF.get(status.name, "wontFix"),
+            }.get(self.status_type(status))  # fmt: skip
+        return self._resolutions[status]
 
     def field(self, custom: CustomField) -> Field:
         """The same for good: a role or a project that a field loses later leaves its id alone."""
@@ -446,7 +459,7 @@ class Words:
             "country": {"self": self.link("countries", 1), "id": "1", "display": "Россия"},
         }  # fmt: skip
         if not is_field and board.query:
-            row["query"] = board.query
+            row["query"] = f"Queue: {', '.join(filters['queue'])}"
         return row
 
     def columns(self, board: Board | CustomField, language: str) -> list[Json]:
