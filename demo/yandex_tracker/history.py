@@ -179,6 +179,7 @@ class Teller:
         for activity in group:
             self._merge(changes, self._change(activity))
         changes = [change for change in changes if change.old != change.new]
+        self._follow(changes)
         kinds = {activity.kind for activity in group}
         if PROJECT in kinds:
             self._transition(changes, first.timestamp, is_exact=False)
@@ -190,7 +191,6 @@ class Teller:
             name = "IssueUpdated" if is_plain else "IssueWorkflow"
             self._add(first, name, changes, 0 if is_plain else -1)
         elif changes:
-            self._follow(changes)
             self._add(first, "IssueUpdated", changes)
         elif any(kind.member is None and kind.custom_field is None for kind in kinds):
             self._add(first, "IssueCommentReactionAdded", [])

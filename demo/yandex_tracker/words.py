@@ -294,7 +294,8 @@ class Words:
         if isinstance(value, User):
             return self.user(value)
         if isinstance(value, Project):
-            return self.queue(value)
+            # a history's queues have no link (samples/changelog.json)
+            return {key: one for key, one in self.queue(value).items() if key != "self"}
         if isinstance(value, (Element, Sprint)):
             return self._element(field, value, language)
         if field.id == "resolution":
