@@ -93,8 +93,7 @@ Json = dict[str, Any]
 def moment(ms: int) -> str:
     """`2017-06-11T05:16:01.339+0000`"""
     seconds, rest = divmod(ms, 1000)
-    text = datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{rest:03d}+0000"
+    return f"{datetime.fromtimestamp(seconds, timezone.utc).isoformat()[:19]}.{rest:03d}+0000"
 
 
 def day(ms: int) -> str:

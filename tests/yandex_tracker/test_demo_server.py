@@ -242,6 +242,28 @@ def test_local_fields_belong_to_their_queue(client: Client) -> None:
     assert any(isinstance(row.get(lead_time), float) for row in rows)
 
 
+def test_values_are_of_the_type_that_their_field_names(client: Client) -> None:
+    kinds = {
+        "date": r"\d{4}-\d\d-\d\d", "datetime": MOMENT.pattern,
+        "timetracking": r"-?P(\d+D)?(T(\d+H)?(\d+M)?)?",
+    }  # fmt: skip
+    rows = client.get("/fields").json()
+    for queue in ("APP", "SRV", "VIT"):
+        rows += client.get(f"/queues/{queue}/localFields").json()
+    types = {row["id"]: row["schema"]["type"] for row in rows}
+    seen = set()
+    for row in client.all_pages(client.search(perPage=200)):
+        for key in row.keys() & types.keys():
+            if types[key] in kinds:
+                assert re.fullmatch(kinds[types[key]], row[key]), key
+            elif types[key] in ("float", "integer"):
+                assert isinstance(row[key], (float, int)), key
+            elif types[key] == "array":
+                assert isinstance(row[key], list), key
+            seen.add(types[key])
+    assert {*kinds, "float", "integer", "array", "string", "user"} <= seen
+
+
 def test_every_reference_but_that_to_a_deleted_sprint_can_be_followed(edited: Client) -> None:
     company = edited.server.tracker
     sprint = next(s for s in company.boards[0].sprints if s.members)
@@ -345,6 +367,20 @@ def _summed(changes: list[tuple[int, set[str], set[str]]]) -> dict[tuple[int, st
             for name in names:
                 sums[at, name] = sums.get((at, name), 0) + way
     return {key: way for key, way in sums.items() if way}
+
+
+def test_comments_stand_in_the_order_of_time(client: Client, server: Server) -> None:
+    commented = [issue for issue in server.tracker.issues.values() if issue.comments]
+    assert any(server.tracker.known_mismatches.get(issue.id) == "resolved" for issue in commented)
+    for issue in commented:
+        ((at, after),) = issue.comments
+        assert after == sum(activity.timestamp <= at for activity in issue.activities), issue.id
+        moments = [
+            epoch_ms(entry["updatedAt"])
+            for entry in client.changelog(issue)
+            if entry["type"] == "IssueCommentAdded"
+        ]
+        assert moments == [at]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
