@@ -8,7 +8,7 @@ What the company has and Tracker cannot say, and how it is told:
   Tracker asks for all three.
 - Values of a version field that are sprints stand on a board named after the field. A board whose
   sprints follow such a field is one to whose sprints issues are added. All are changes of `sprint`.
-- A sprint deleted under an issue stays in the issue's field, as does one whose board shows the queue
+- A sprint deleted under an issue stays in its field, as does one whose board shows the queue
   no longer.
 - Options of a field are texts: renamed, they are renamed in all histories, and no issue is newer.
 - A lead time is a number of days. Goals of sprints and conditions of fields are not told.
