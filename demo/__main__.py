@@ -56,7 +56,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--timezone", type=_zone, default="UTC", metavar="ZONE",
-        help="of YouTrack's token user, in which query dates are read (default UTC)",
+        help="of the token's user, in which query dates are read (default UTC)",
     )  # fmt: skip
     parser.add_argument(
         "--recorded", type=Path, metavar="DIR",

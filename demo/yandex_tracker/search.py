@@ -1,14 +1,16 @@
 """Which issues a request asks for: `filter`, a part of the query language, `keys`, `queue`.
 
-Dates are in UTC, to the second; a day alone means all of it.
+A day alone means all of it. The vendor says that dates are in UTC; `zone` is for a server where
+they are those of the token's user.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from demo.model import Issue
 from demo.yandex_tracker.words import issue_id, issue_key, number, queue_key
@@ -36,9 +38,12 @@ class BadSearchError(ValueError):
 class Search:
     """Selects and sorts the visible issues; `updated` is the tracker's own, by issue."""
 
-    def __init__(self, issues: Iterable[Issue], updated: Callable[[Issue], int]) -> None:
+    def __init__(
+        self, issues: Iterable[Issue], updated: Callable[[Issue], int], zone: str = "UTC"
+    ) -> None:
         self.issues = list(issues)
         self.updated = updated
+        self.zone = ZoneInfo(zone)
 
     def moment(self, name: str, issue: Issue) -> int | None:
         if name == "updated":
@@ -88,7 +93,7 @@ class Search:
     def _test(self, name: str, value: Any, known: set[str]) -> Test:
         plain = name.casefold()
         if plain in MOMENTS:
-            return self._between(MOMENTS[plain], *_bounds(value))
+            return self._between(MOMENTS[plain], *self._bounds(value))
         wanted = {str(one) for one in (value if isinstance(value, list) else [value])}
         if plain == "queue":
             missing = sorted(wanted - known)
@@ -130,10 +135,45 @@ class Search:
                 descends = values[1:] and values[1].upper() == "DESC"
                 order = ("-" if descends else "+") + values[0]
             elif name.casefold() in MOMENTS:
-                tests.append(self._between(MOMENTS[name.casefold()], *_range(values)))
+                tests.append(self._between(MOMENTS[name.casefold()], *self._range(values)))
             else:
                 tests.append(self._test(name, [v for v in values if v != ","], known))
         return tests, order
+
+    # --- dates -----------------------------------------------------------------------------------
+
+    def _range(self, values: Sequence[str]) -> tuple[int | None, int | None]:
+        if len(values) == 3 and values[1] == "..":
+            return self._moment(values[0])[0], self._moment(values[2])[1]
+        if len(values) == 2 and values[0] in (">", ">=", "<", "<="):
+            first, end = self._moment(values[1])
+            bounds = {">": (end, None), ">=": (first, None), "<": (None, first), "<=": (None, end)}
+            return bounds[values[0]]
+        if len(values) == 1:
+            return self._moment(values[0])
+        raise BadSearchError("Query is not correct: no date.", status=400)
+
+    def _bounds(self, value: Any) -> tuple[int | None, int | None]:
+        """Of a filter: `{"from": …, "to": …}`, both inclusive, or one date."""
+        if not isinstance(value, dict):
+            return self._range(_tokens(f'"{value}"'))
+        low, high = value.get("from"), value.get("to")
+        return (low and self._moment(low)[0]), (high and self._moment(high)[1])
+
+    def _moment(self, text: str) -> tuple[int, int]:
+        """First moment and end (epoch ms) of the day, minute, second or millisecond named."""
+        plain = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text.replace("Z", "+00:00"))
+        try:
+            if not MOMENT.match(text):
+                raise ValueError(text)
+            at = datetime.fromisoformat(plain)
+        except ValueError:
+            raise BadSearchError(f"{text!r} is not a date.", "query") from None
+        at = at.replace(tzinfo=self.zone) if at.tzinfo is None else at
+        clock = re.split("[Z+-]", text[11:])[0]
+        widths = {0: timedelta(days=1), 5: timedelta(minutes=1), 8: timedelta(seconds=1)}
+        end = at + widths.get(len(clock), timedelta(milliseconds=1))
+        return round(at.timestamp() * 1000), round(end.timestamp() * 1000)
 
 
 def _tokens(query: str) -> list[str]:
@@ -157,37 +197,3 @@ def _values(tokens: list[str]) -> list[str]:
     if not values:
         raise BadSearchError("Query is not correct: a value is missing.", status=400)
     return values
-
-
-def _range(values: Sequence[str]) -> tuple[int | None, int | None]:
-    if len(values) == 3 and values[1] == "..":
-        return _moment(values[0])[0], _moment(values[2])[1]
-    if len(values) == 2 and values[0] in (">", ">=", "<", "<="):
-        first, end = _moment(values[1])
-        bounds = {">": (end, None), ">=": (first, None), "<": (None, first), "<=": (None, end)}
-        return bounds[values[0]]
-    if len(values) == 1:
-        return _moment(values[0])
-    raise BadSearchError("Query is not correct: no date.", status=400)
-
-
-def _bounds(value: Any) -> tuple[int | None, int | None]:
-    """Of a filter: `{"from": …, "to": …}`, both inclusive, or one date."""
-    if not isinstance(value, dict):
-        return _range(_tokens(f'"{value}"'))
-    low, high = value.get("from"), value.get("to")
-    return (low and _moment(low)[0]), (high and _moment(high)[1])
-
-
-def _moment(text: str) -> tuple[int, int]:
-    """First moment and end (epoch ms) of the day, minute, second or millisecond that is named."""
-    if not MOMENT.match(text):
-        raise BadSearchError(f"{text!r} is not a date.", "query", 422)
-    plain = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text.replace("Z", "+00:00"))
-    at = datetime.fromisoformat(plain)
-    at = at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at
-    clock = text[11:].partition("+")[0]
-    width = {0: timedelta(days=1), 5: timedelta(minutes=1), 8: timedelta(seconds=1)}.get(
-        len(clock), timedelta(milliseconds=1)
-    )
-    return tuple(int(one.timestamp() * 1000) for one in (at, at + width))  # type: ignore[return-value]

@@ -448,7 +448,11 @@ class Answers:
         return found
 
     def found(self, body: Json) -> list[Issue]:
-        asked = Search(self.server.issues(), lambda issue: self.server.history(issue).updated)
+        asked = Search(
+            self.server.issues(),
+            lambda issue: self.server.history(issue).updated,
+            self.tracker.timezone,
+        )
         known = {queue_key(project) for project in self.tracker.projects}
         known |= {str(number(project)) for project in self.tracker.projects}
         return asked.run(body, body.get("order") or request.args.get("order"), known)

@@ -95,6 +95,7 @@ def server(running: Server) -> Iterator[Server]:
     running.faults.clear()
     running.rows_cap, running.narrows, running.scroll_ends_empty = 10_000, True, False
     running.organisation_header = "X-Org-ID"
+    running.tracker.timezone = "UTC"
     running.expire_scrolls()
 
 
@@ -506,6 +507,20 @@ def test_updated_is_searched_and_sorted_as_it_is_shown(client: Client) -> None:
     assert exact[0]["id"] == rows[moments.index(middle)]["id"]
 
 
+def test_dates_can_be_those_of_another_zone(client: Client, server: Server) -> None:
+    moscow = 1_767_225_600_000 - 3 * 3_600_000
+    expected = sum(issue.created >= moscow for issue in server.tracker.issues.values())
+    server.tracker.timezone = "Europe/Moscow"
+    for body in (
+        {"query": 'Created: >= "2026-01-01"'},
+        {"filter": {"created": {"from": "2026-01-01"}}},
+    ):
+        assert client.post("/issues/_count", body).json() == expected
+    body = {"filter": {"created": {"from": "2026-01-01T00:00:00.000+0000"}}}
+    exact = client.post("/issues/_count", body).json()
+    assert exact == sum(i.created >= 1_767_225_600_000 for i in server.tracker.issues.values())
+
+
 def test_pages_count_and_end_at_the_cap(client: Client, server: Server) -> None:
     first = client.search()
     assert len(first.json()) == 50
@@ -642,6 +657,7 @@ def test_changelogs_come_in_pages(client: Client, server: Server) -> None:
         ({"query": "Queue: NOPE"}, {}, 422, "NOPE does not exist"),
         ({"query": "Queue APP"}, {}, 400, "not correct"),
         ({"query": 'Updated: >= "yesterday"'}, {}, 422, "not a date"),
+        ({"query": 'Updated: >= "2026-13-45"'}, {}, 422, "not a date"),
         ({"query": '"Sort by": Nonsense'}, {}, 422, "Nonsense"),
     ],
 )  # fmt: skip
