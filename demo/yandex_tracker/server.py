@@ -251,6 +251,7 @@ class Server(serving.Server):
 
     def _freeze_scrolls(self) -> None:
         """An edit comes: what open scrolls have yet to show is put down as it is now."""
+        self._forget_scrolls()
         for scroll in self.scrolls.values():
             if not scroll.is_frozen:
                 rest = scroll.rows[scroll.position :]
@@ -269,9 +270,12 @@ class Server(serving.Server):
         with self.tracker.lock:
             self.scrolls.clear()
 
-    def scroll(self, identity: str, token: str | None) -> Scroll:
+    def _forget_scrolls(self) -> None:
         now = time.monotonic()
         self.scrolls = {key: one for key, one in self.scrolls.items() if one.expires > now}
+
+    def scroll(self, identity: str, token: str | None) -> Scroll:
+        self._forget_scrolls()
         found = self.scrolls.get(identity)
         if found is None:
             raise Refused(failure(404, *SCROLL_GONE))
