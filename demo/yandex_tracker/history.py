@@ -192,7 +192,7 @@ class Teller:
             self._add(first, name, changes, 0 if is_plain else -1)
         elif changes:
             self._add(first, "IssueUpdated", changes)
-        elif any(kind.member is None and kind.custom_field is None for kind in kinds):
+        elif any(kind.filter_field is None for kind in kinds):
             self._add(first, "IssueCommentReactionAdded", [])
 
     def _lateness(self) -> int:
@@ -206,7 +206,7 @@ class Teller:
     def _change(self, activity: Activity) -> list[Change]:
         if activity.kind is PROJECT:
             old, new = issue_key(activity.removed), issue_key(activity.added)
-            self.aliases = [key for key in self.aliases if key != new] + [old]
+            self.aliases.append(old)
             queues = (activity.removed.project, activity.added.project)
             return [Change(QUEUE, *queues), Change(KEY, old, new)]
         if activity.kind is SUMMARY:

@@ -109,11 +109,8 @@ class Server(serving.Server):
         self._keys: tuple[int, dict[str, Issue]] = (-1, {})
         tracker.watchers.append(self._freeze_scrolls)
 
-    def failure(
-        self, status: int, *messages: str, retry_after: str | None = None,
-        errors: dict[str, str] | None = None,
-    ) -> Response:  # fmt: skip
-        return failure(status, *messages, retry_after=retry_after, errors=errors)
+    def failure(self, status: int, *, retry_after: str | None = None) -> Response:
+        return failure(status, retry_after=retry_after)
 
     def authorise(self) -> Response | None:
         """A token, of the kind that the organisation allows, and the organisation itself."""
@@ -261,7 +258,7 @@ class Server(serving.Server):
     def open_scroll(self, rows: list[Issue], most: int, ttl_ms: float, **asked: Any) -> str:
         self._scrolled += 1
         identity = f"scroll{self._scrolled:08d}"
-        token = f"{random.Random(self._scrolled).getrandbits(64):016x}"  # noqa: S311
+        token = f"{random.Random(self._scrolled).getrandbits(64):016x}"
         self.scrolls[identity] = Scroll(token, list(rows), len(rows), most, ttl_ms, **asked)
         self.scrolls[identity].touch()
         return identity
@@ -478,7 +475,7 @@ class Answers:
         if kind not in ("sorted", "unsorted"):
             raise Refused(failure(400, "Parameter scrollType is not correct."))
         if kind == "unsorted":
-            random.Random(len(found)).shuffle(found)  # noqa: S311
+            random.Random(len(found)).shuffle(found)
         identity = self.server.open_scroll(
             found, _number("perScroll", PER_SCROLL, MOST_PER_SCROLL),
             _number("scrollTTLMillis", TTL_MS), language=language(), fields=fields,

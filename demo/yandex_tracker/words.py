@@ -1,7 +1,6 @@
 """The company in Tracker's words: queues, statuses, fields, sprints, people, as JSON objects.
 
 Names are those of today, by id; keys stay what they were when the server first named a thing.
-What the company has and Tracker cannot say is told as near as it goes (docs of each method).
 """
 
 from __future__ import annotations
@@ -138,7 +137,7 @@ class Field:
 
 
 class Words:
-    """Everything that is named, in `language` en or ru; one for each language and request base."""
+    """Everything that is named, in `language` en or ru; links begin with `base`."""
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
