@@ -1,4 +1,4 @@
-"""A simulated YouTrack: a deterministic company behind the real REST API, over real HTTP.
+"""Simulated trackers: a deterministic company behind their real REST APIs, over real HTTP.
 
     from demo.company import Company
     from demo.youtrack.server import start
@@ -16,8 +16,9 @@ set_team, set_type, set_points, resolve, reopen, edit_summary, touch, move_issue
 hide_issue, hide_project, hide_board, add_to_sprint, remove_from_sprint, move_between_sprints,
 rename_*, add_value, set_sprint_dates, archive_sprint, delete_sprint, plant_unknown_activity; and
 `company.random_edits(rng, n)` draws a log of them. Faults are rules (`demo.faults.Fault`).
-Switches of the server: `latency_ms`, `is_guest`, `token`, `hidden_attributes` (a set such as
-{"Project.archived"}),
-`issues_cap`, `unknown_issue_id_is_error`, `requests` (set it to [] to record request lines);
-`company.timezone` is the token user's. `demo.youtrack.recorded.load` serves a folder of recordings.
+Switches of every server (`demo.serving.Server`): `latency_ms`, `token`, `requests` (set it to [] to
+record request lines). Of YouTrack's: `is_guest`, `hidden_attributes` (a set such as
+{"Project.archived"}), `issues_cap`, `unknown_issue_id_is_error`; `company.timezone` is the token
+user's; `demo.youtrack.recorded.load` serves a folder of recordings. Of Yandex.Tracker's: see
+`demo.yandex_tracker.server`.
 """

@@ -11,18 +11,26 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from demo import serving
 from demo.company import Company
 from demo.tracker import Tracker
+from demo.yandex_tracker import server as yandex_tracker
+from demo.youtrack import server as youtrack
 from demo.youtrack.recorded import RecordingError, load
-from demo.youtrack.server import TOKEN, Server, start
+
+SERVERS = {"youtrack": youtrack, "yandex": yandex_tracker}
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m demo",
-        description="A simulated YouTrack on 127.0.0.1 with a made-up company behind it. "
+        description="A simulated tracker on 127.0.0.1 with a made-up company behind it. "
         "The same seed, size and day always give the same answers.",
     )
+    parser.add_argument(
+        "--tracker", choices=list(SERVERS), default="youtrack",
+        help="whose API tells the company (default %(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--issues", type=_count, default=6000, metavar="N", help="how many issues (default 6000)"
     )
@@ -37,7 +45,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--port", type=int, default=8088, metavar="P", help="0 takes a free one (default 8088)"
     )
     parser.add_argument(
-        "--token", default=TOKEN, help="the token that is accepted (default %(default)s)"
+        "--token", help="the token that is accepted (default: one that the first line says)"
     )
     parser.add_argument(
         "--latency-ms", type=float, default=0.0, metavar="MS", help="wait before each answer"
@@ -52,10 +60,13 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--recorded", type=Path, metavar="DIR",
-        help="serve idea-issues.ndjson and idea-activities.ndjson of a folder instead; what they "
-        "do not hold is derived as demo/recorded_assumptions.md says",
+        help="serve idea-issues.ndjson and idea-activities.ndjson of a folder instead, in the way "
+        "of YouTrack; what they do not hold is derived as demo/recorded_assumptions.md says",
     )  # fmt: skip
-    return parser.parse_args(given)
+    options = parser.parse_args(given)
+    if options.recorded is not None and options.tracker != "youtrack":
+        parser.error("recordings are YouTrack's")
+    return options
 
 
 def _count(text: str) -> int:
@@ -90,7 +101,7 @@ def tracker(options: argparse.Namespace) -> Tracker:
     return served
 
 
-def _exit_on_eof(server: Server) -> None:
+def _exit_on_eof() -> None:
     """A run that starts this server holds its standard input; the run's death closes it."""
 
     def watch() -> None:
@@ -103,21 +114,24 @@ def _exit_on_eof(server: Server) -> None:
 
 def main(given: list[str] | None = None) -> int:
     options = arguments(given)
+    face = SERVERS[options.tracker]
     try:
         served = tracker(options)
-        server = start(served, options.port, options.token, options.latency_ms)
+        server: serving.Server = face.start(
+            served, options.port, options.token or face.TOKEN, options.latency_ms
+        )
     except (RecordingError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     print(
-        f"Simulated YouTrack at {server.url} (token {server.token}): "
+        f"Simulated {server.title} at {server.url} ({server.access}): "
         f"{len(served.issues)} issues, {len(served.log)} activities",
         flush=True,
     )
     gc.collect()
     gc.freeze()  # a million lasting objects: collecting them again and again would cost answers
     if os.environ.get("DEMO_EXIT_ON_EOF") == "1":
-        _exit_on_eof(server)
+        _exit_on_eof()
     try:
         server.stopping.wait()
     except KeyboardInterrupt:

@@ -144,6 +144,7 @@ class Company(Catalogue):
         self._told += len(issue.activities)
         if r() < 0.25:  # comments and votes: a later `updated` without any activity of ours
             issue.updated = min(self.now, issue.updated + int(r() * 3 * DAY))
+            self._comment(issue, issue.updated)
 
     def _first_values(self, created: int, team: Team, kind: str, author: User) -> Issue:
         r, roles = self._rng.random, team.project.roles
@@ -517,6 +518,9 @@ class Company(Catalogue):
             kept = [a for a in issue.activities if a.kind is not RESOLVED]
             gone = set(issue.activities).difference(kept)
             issue.activities = kept
+            moments, issue.comments = [at for at, _ in issue.comments], []
+            for at in moments:
+                self._comment(issue, at)
             self.log = [activity for activity in self.log if activity not in gone]
 
     def _pick(

@@ -17,15 +17,6 @@ ACTIONS = frozenset({
     "status", "reset", "close", "truncate", "stall", "html", "redirect", "guest", "ignore_query",
     "empty", "cap", "unknown_type", "rewrite", "call",
 })  # fmt: skip
-ERRORS = {
-    401: ("Unauthorized", "You are not logged in."),
-    403: ("Forbidden", "HTTP 403 Forbidden"),
-    404: ("Not Found", "HTTP 404 Not Found"),
-    429: ("Too Many Requests", "HTTP 429 Too Many Requests"),
-    500: ("server_error", "Internal Server Error"),
-    502: ("Bad Gateway", "HTTP 502 Bad Gateway"),
-    503: ("Service Unavailable", "HTTP 503 Service Unavailable"),
-}
 
 
 @dataclass
@@ -69,7 +60,9 @@ class Fault:
             return hit
 
 
-def before(stopping: threading.Event, faults: Iterable[Fault]) -> Response | None:
+def before(
+    stopping: threading.Event, faults: Iterable[Fault], failure: Callable[..., Response]
+) -> Response | None:
     """What happens to the request before it is understood; a response ends it."""
     for fault in faults:
         if fault.action == "stall":
@@ -145,32 +138,10 @@ def _rst_on_close(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def failure(
-    status: int, error: str | None = None, description: str | None = None, *,
-    children: list[str] | None = None, retry_after: str | None = None,
-) -> Response:  # fmt: skip
-    """An error body in the shape of the real one."""
-    default_error, default_description = ERRORS.get(status, (str(status), f"HTTP {status}"))
-    body: dict[str, Any] = {
-        "error": error or default_error,
-        "error_description": description or default_description,
-    }
-    if children is not None:
-        body["error_children"] = [
-            {"error": "invalid_query", "error_description": child} for child in children
-        ]
-    response = Response(
-        json.dumps(body, ensure_ascii=False), status, content_type="application/json;charset=utf-8"
-    )
-    if retry_after is not None:
-        response.headers["Retry-After"] = retry_after
-    return response
-
-
 def html() -> Response:
     """The page of the web interface, which every path outside the API answers with 200."""
     return Response(
-        '<!DOCTYPE html><html><head><title>YouTrack</title></head><body><div id="app"></div>'
+        '<!DOCTYPE html><html><head><title>Sign in</title></head><body><div id="app"></div>'
         "</body></html>",
         200, content_type="text/html;charset=utf-8",
     )  # fmt: skip

@@ -222,6 +222,9 @@ class Issue(Entity):
     absent: frozenset[ProjectField] = frozenset()
     sprints: tuple[Sprint, ...] = ()
     activities: list[Activity] = field(default_factory=list)
+    # (moment, how many activities came before): comments and votes, which are no activities here
+    comments: list[tuple[int, int]] = field(default_factory=list)
+    deleted_sprints: tuple[Sprint, ...] = ()
     type_name = "Issue"
 
     @property
@@ -325,14 +328,19 @@ class Kind(Entity):
 
 
 class Activity(Entity):
-    """One change. `added` and `removed` hold a tuple of entities, a scalar, or None."""
+    """One change. `added` and `removed` hold a tuple of entities, a scalar, or None.
 
-    __slots__ = ("timestamp", "serial", "kind", "issue", "author", "added", "removed", "own_id")
+    `edit` tells which edit made it: one edit may make several; 0 is the told story.
+    """
+
+    __slots__ = (
+        "timestamp", "serial", "kind", "issue", "author", "added", "removed", "own_id", "edit",
+    )  # fmt: skip
     type_name = "ActivityItem"
 
     def __init__(
         self, timestamp: int, serial: int, kind: Kind, issue: Issue, author: User,
-        added: Any, removed: Any, own_id: str | None = None,
+        added: Any, removed: Any, own_id: str | None = None, edit: int = 0,
     ) -> None:  # fmt: skip
         self.timestamp = timestamp
         self.serial = serial
@@ -342,6 +350,7 @@ class Activity(Entity):
         self.added = added
         self.removed = removed
         self.own_id = own_id
+        self.edit = edit
 
     @property
     def id(self) -> str:

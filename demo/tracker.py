@@ -73,6 +73,7 @@ def edit(method: Method) -> Method:
     @functools.wraps(method)
     def locked(self: Tracker, *arguments: Any, **named: Any) -> Any:
         with self.lock:
+            self._before_edit()
             try:
                 return method(self, *arguments, **named)
             finally:
@@ -87,6 +88,7 @@ def rename(method: Method) -> Method:
     @functools.wraps(method)
     def locked(self: Tracker, *arguments: Any, **named: Any) -> Any:
         with self.lock:
+            self._before_edit()
             try:
                 return method(self, *arguments, **named)
             finally:
@@ -117,6 +119,8 @@ class Tracker:
         self.issues: dict[str, Issue] = {}
         self.log: list[Activity] = []
         self.known_mismatches: dict[str, str] = {}
+        # called before each edit: who holds a view of what was may keep it now
+        self.watchers: list[Callable[[], None]] = []
         self._counters: dict[str, int] = defaultdict(int)
         self._serial = 0
         self._building = False
@@ -126,6 +130,10 @@ class Tracker:
         self._synced: tuple[int, dict[Any, list[Issue]]] = (-1, {})
         self.system_user = self.add_user("workflow", "Workflow", None)
         self.token_user = self.add_user("reporting", "Reporting Service", None)
+
+    def _before_edit(self) -> None:
+        for watcher in self.watchers:
+            watcher()
 
     # --- building blocks --------------------------------------------------------------------
 
@@ -352,7 +360,8 @@ class Tracker:
         self, issue: Issue, kind: Kind, at: int, author: User, added: Any, removed: Any
     ) -> Activity:
         self._serial += 1
-        activity = Activity(at, self._serial, kind, issue, author, added, removed)
+        edit = 0 if self._building else self.version
+        activity = Activity(at, self._serial, kind, issue, author, added, removed, edit=edit)
         issue.activities.append(activity)
         if self._building:
             return activity
@@ -411,6 +420,11 @@ class Tracker:
         elif was and not resolved:
             self._record(issue, RESOLVED, at, author, None, issue.resolved)
             issue.resolved = None
+
+    @staticmethod
+    def _comment(issue: Issue, at: int) -> None:
+        before = bisect_right(issue.activities, at, key=lambda activity: activity.timestamp)
+        issue.comments.append((at, before))
 
     def _enter(self, issue: Issue, sprint: Sprint, at: int, author: User) -> bool:
         if sprint in issue.sprints:
@@ -632,7 +646,9 @@ class Tracker:
     @edit
     def touch(self, issue: Issue | str) -> None:
         """Bump `updated` without any activity of the asked categories (a comment, a vote)."""
-        self._touch(self._of(issue), self.now, self.users[2])
+        issue = self._of(issue)
+        self._comment(issue, self.now)
+        self._touch(issue, self.now, self.users[2])
 
     @edit
     def move_issue(self, issue: Issue | str, project: Project | str) -> None:
@@ -807,6 +823,7 @@ class Tracker:
         sprint.board.sprints.remove(sprint)
         for issue in list(sprint.members):
             self._part(issue, sprint)
+            issue.deleted_sprints += (sprint,)
 
     @rename
     def mark_resolved_state(self, element: Element, is_resolved: bool) -> None:

@@ -22,8 +22,8 @@ from extracting import IMPATIENT, Extraction, extraction, simulated
 from flask import request
 from test_extract_guards import assert_complete
 
-from demo.faults import failure
-from demo.youtrack.server import Refused, Server
+from demo.serving import Refused
+from demo.youtrack.server import Server, failure
 from extract.client import _retry_after
 from extract.errors import SourceError
 from extract.findings import Findings

@@ -57,6 +57,15 @@ def test_trackers_do_not_know_each_other() -> None:
             assert not used & others, path.name
 
 
+def test_simulated_trackers_do_not_know_each_other() -> None:
+    demo = REPOSITORY / "demo"
+    folders = {f"demo.{server.parent.name}" for server in demo.glob("*/server.py")}
+    assert len(folders) > 1
+    for path in {*demo.rglob("*.py")} - {demo / "__main__.py"}:
+        used = {".".join(module.split(".")[:2]) for module in imports(path)} & folders
+        assert used <= {f"demo.{path.parent.name}"}, path.name
+
+
 def test_keys_of_trackers_are_their_own() -> None:
     for attribute in ("name", "title", "prefix", "schema"):
         values = [getattr(tracker, attribute) for tracker in TRACKERS]

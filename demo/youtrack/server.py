@@ -7,25 +7,18 @@ serves a tracker from within a program; `python -m demo` serves one by itself.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hmac
 import json
-import logging
-import threading
-import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import waitress
 from flask import Flask, Response, g, request
-from waitress.channel import HTTPChannel
-from waitress.task import WSGITask
 
-from demo import faults as fault_actions
-from demo.faults import Fault, failure
+from demo import serving
+from demo.faults import html
 from demo.model import Activity, Board, Entity, Issue, Project, Simple, Sprint, User
+from demo.serving import Refused, json_answer, remember
 from demo.tracker import Tracker
 from demo.youtrack import query as search
 from demo.youtrack.selection import BadFieldsError, Selection, compile_fields
@@ -36,112 +29,50 @@ SILENT_CUT = 1000  # measured for /issues and /activities without $top
 ISSUES_CAP = 3500  # JetBrains/youtrack-apps pull request 48
 CATEGORY_ERROR = "No requested categories specified as a filter parameter"
 FOREVER = 2**63 - 1
+ERRORS = {
+    401: ("Unauthorized", "You are not logged in."),
+    403: ("Forbidden", "HTTP 403 Forbidden"),
+    404: ("Not Found", "HTTP 404 Not Found"),
+    429: ("Too Many Requests", "HTTP 429 Too Many Requests"),
+    500: ("server_error", "Internal Server Error"),
+    502: ("Bad Gateway", "HTTP 502 Bad Gateway"),
+    503: ("Service Unavailable", "HTTP 503 Service Unavailable"),
+}
 Answer = Callable[..., "Entity | Iterable[Entity] | Response"]
 
 
-@dataclass
-class Stats:
-    """What the server did; `seconds` is processor time of answering, without latency or stalls."""
+class Server(serving.Server):
+    """A simulated YouTrack, with the switches that only it has."""
 
-    requests: int = 0
-    seconds: float = 0.0
-    bytes: int = 0
-    paths: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[int] = field(default_factory=Counter)
-    tops: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    title = "YouTrack"
+    row_parameters = ("$top",)
 
-    def count(self, path: str, status: int, seconds: float, size: int, top: str) -> None:
-        with self._lock:
-            self.requests += 1
-            self.seconds += seconds
-            self.bytes += size
-            self.paths[path] += 1
-            self.statuses[status] += 1
-            self.tops[path, top] += 1
-
-    def reset(self) -> None:
-        with self._lock:
-            self.requests, self.seconds, self.bytes = 0, 0.0, 0
-            for counter in (self.paths, self.statuses, self.tops):
-                counter.clear()
-
-    def as_dict(self) -> dict[str, Any]:
-        with self._lock:
-            return {
-                "requests": self.requests, "seconds": round(self.seconds, 6), "bytes": self.bytes,
-                "paths": dict(self.paths),
-                "statuses": {str(status): n for status, n in self.statuses.items()},
-                "process_seconds": time.process_time(),
-            }  # fmt: skip
-
-
-class Server:
-    """A running server. Everything that tests turn is an attribute; changes act at once."""
-
-    def __init__(
-        self, tracker: Tracker, port: int, token: str, latency_ms: float, threads: int
-    ) -> None:
-        self.tracker = tracker
-        self.token = token
-        self.latency_ms = latency_ms
-        self.faults: list[Fault] = []
-        self.stats = Stats()
+    def __init__(self, tracker: Tracker, token: str, latency_ms: float) -> None:
+        super().__init__(tracker, token, latency_ms)
         self.is_guest = False
         self.hidden_attributes: set[str] = set()
         self.issues_cap = ISSUES_CAP
         self.unknown_issue_id_is_error = False
-        self.requests: list[str] | None = None
-        self.stopping = threading.Event()
         self._selections: OrderedDict[Any, Selection] = OrderedDict()
         self._catalogue_version = tracker.catalogue_version
         self._found: OrderedDict[Any, list[Issue]] = OrderedDict()
         self._filtered: OrderedDict[Any, Sequence[Activity]] = OrderedDict()
         self._counted: set[Any] = set()
-        self.app = _application(self)
-        self._waitress = waitress.create_server(
-            self.app, host="127.0.0.1", port=port, threads=threads, ident="YouTrack",
-            outbuf_overflow=64 << 20, channel_timeout=600, log_socket_errors=False,
-            clear_untrusted_proxy_headers=True,
-        )  # fmt: skip
-        self._waitress.channel_class = Channel
-        self.port: int = self._waitress.effective_port
-        self._thread = threading.Thread(target=self._serve, daemon=True, name="demo-youtrack")
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def failure(self, status: int, *, retry_after: str | None = None) -> Response:
+        return failure(status, retry_after=retry_after)
 
-    def _serve(self) -> None:
-        """waitress's own `run` has no end: one turn of its loop at a time, then close all."""
-        sockets = self._waitress._map
-        while not self.stopping.is_set():
-            self._waitress.asyncore.loop(timeout=1, map=sockets, use_poll=True, count=1)
-        self._waitress.task_dispatcher.shutdown(timeout=1)
-        self._waitress.asyncore.close_all(sockets, ignore_all=True)
+    def authorise(self) -> Response | None:
+        if not _is_api():
+            return None
+        given = request.headers.get("Authorization", "")
+        if hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
+            return None
+        # where guests are allowed, an absent token is a guest session instead of a 401
+        return None if self.is_guest and not given else failure(401)
 
-    def start(self) -> Server:
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        self.stopping.set()
-        # the loop may see `stopping` and close its trigger before it is pulled
-        with contextlib.suppress(OSError):
-            self._waitress.pull_trigger()
-        self._thread.join(5)
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def fault(self, action: str, path: str = r".*", **options: Any) -> Fault:
-        """Add a rule and return it, so that a test can look at its `hits`."""
-        rule = Fault(action, path, **options)
-        self.faults.append(rule)
-        return rule
+    def path_of(self, rule: str) -> str:
+        return rule.removeprefix("/youtrack")
 
     # --- prepared answers (call with the tracker's lock held) ---------------------------------
 
@@ -156,7 +87,7 @@ class Server:
         selection = self._selections.get(key)
         if selection is None:
             selection = compile_fields(self.tracker, key[0], hidden, names)
-            _remember(self._selections, key, selection, 64)
+            remember(self._selections, key, selection, 64)
         return selection
 
     def issues(self, text: str | None) -> list[Issue]:
@@ -168,7 +99,7 @@ class Server:
         found = self._found.get(key)
         if found is None:
             found = search.run(self.tracker, text, strict)
-            _remember(self._found, key, found, 16)
+            remember(self._found, key, found, 16)
         return found
 
     def activities(self, issue: Issue | None) -> Sequence[Activity]:
@@ -193,7 +124,7 @@ class Server:
         if found is None:
             found = self._filter(issue, wanted, start, end, None if ignore else text, author)
             found = [] if guest else found
-            _remember(self._filtered, key, found, 8)
+            remember(self._filtered, key, found, 8)
         return found
 
     def _filter(
@@ -218,26 +149,26 @@ class Server:
         return found
 
 
-class Channel(HTTPChannel):
-    """A waitress channel that lets the application break its connection on purpose."""
-
-    class task_class(WSGITask):  # noqa: N801 - waitress looks for this name
-        def get_environment(self) -> dict[str, Any]:
-            return {**super().get_environment(), "demo.channel": self.channel}
-
-
-class Refused(Exception):  # noqa: N818 - an answer, not an error of this program
-    """Ends a request with an error answer."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status)
-        self.response = response
-
-
-def _remember(cache: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
-    cache[key] = value
-    while len(cache) > most:
-        cache.popitem(last=False)
+def failure(
+    status: int, error: str | None = None, description: str | None = None, *,
+    children: list[str] | None = None, retry_after: str | None = None,
+) -> Response:  # fmt: skip
+    """An error body in the shape of the real one."""
+    default_error, default_description = ERRORS.get(status, (str(status), f"HTTP {status}"))
+    body: dict[str, Any] = {
+        "error": error or default_error,
+        "error_description": description or default_description,
+    }
+    if children is not None:
+        body["error_children"] = [
+            {"error": "invalid_query", "error_description": child} for child in children
+        ]
+    response = Response(
+        json.dumps(body, ensure_ascii=False), status, content_type="application/json;charset=utf-8"
+    )
+    if retry_after is not None:
+        response.headers["Retry-After"] = retry_after
+    return response
 
 
 def _number(name: str) -> int | None:
@@ -264,13 +195,6 @@ def _page(rows: Sequence[Any], unasked: int = DEFAULT_TOP, cap: int | None = Non
     return rows[skip : skip + top]
 
 
-def _json(text: str) -> Response:
-    return Response(
-        text.encode(), 200, content_type="application/json;charset=utf-8",
-        headers={"Cache-Control": "no-cache, no-store, no-transform, must-revalidate"},
-    )  # fmt: skip
-
-
 def _application(server: Server) -> Flask:
     """Routes under /api and /youtrack/api; whatever else is asked gets the web interface."""
     app = Flask("demo")
@@ -284,8 +208,8 @@ def _application(server: Server) -> Flask:
                 if isinstance(found, Response):
                     return found
                 if isinstance(found, Entity):
-                    return _json(selection.render(found))
-                return _json(f"[{','.join(map(selection.render, found))}]")
+                    return json_answer(selection.render(found))
+                return json_answer(f"[{','.join(map(selection.render, found))}]")
 
         view.__name__ = path
         for base in ("/api", "/youtrack/api"):
@@ -295,34 +219,6 @@ def _application(server: Server) -> Flask:
     for path, answer in answers.routes().items():
         route(path, answer)
     route("/issuesGetter/count", answers.count, methods=["POST"])
-
-    @app.before_request
-    def receive() -> Response | None:
-        g.started = time.thread_time()
-        if server.requests is not None:
-            server.requests.append(f"{request.method} {request.full_path.rstrip('?')}")
-        g.faults = [rule for rule in server.faults if rule.applies(request.path)]
-        for rule in g.faults:
-            if rule.action in ("guest", "ignore_query"):
-                setattr(g, rule.action, True)
-        if server.latency_ms:
-            server.stopping.wait(server.latency_ms / 1000)
-        return fault_actions.before(server.stopping, g.faults) or _authorise(server)
-
-    @app.after_request
-    def finish(response: Response) -> Response:
-        if g.faults:
-            response = fault_actions.after(g.faults, response)
-        spent = time.thread_time() - g.started
-        rule = str(request.url_rule or request.path).removeprefix("/youtrack")
-        top = request.args.get("$top", "")
-        server.stats.count(rule, response.status_code, spent, response.content_length or 0, top)
-        return response
-
-    @app.get("/demo/stats")
-    def stats() -> Response:
-        """Not YouTrack's: the server's own time, for a benchmark in another process."""
-        return _json(json.dumps(server.stats.as_dict()))
 
     app.register_error_handler(Refused, lambda refused: refused.response)
     app.register_error_handler(
@@ -345,17 +241,7 @@ def _is_api() -> bool:
 
 
 def _unrouted() -> Response:
-    return failure(404) if _is_api() else fault_actions.html()
-
-
-def _authorise(server: Server) -> Response | None:
-    if not _is_api():
-        return None
-    given = request.headers.get("Authorization", "")
-    if hmac.compare_digest(given.encode(), f"Bearer {server.token}".encode()):
-        return None
-    # where guests are allowed, an absent token is a guest session instead of a 401
-    return None if server.is_guest and not given else failure(401)
+    return failure(404) if _is_api() else html()
 
 
 class Answers:
@@ -454,7 +340,7 @@ class Answers:
 
     def issue_fields(self, id: str) -> Response:  # noqa: A002
         texts = self.server.selection().custom_fields(self.issue(id))
-        return _json(f"[{','.join(_page(texts))}]")
+        return json_answer(f"[{','.join(_page(texts))}]")
 
     def issue_sprints(self, id: str) -> Sequence[Sprint]:  # noqa: A002
         return _page(self.tracker.sprints_of(self.issue(id)))
@@ -543,5 +429,5 @@ def start(
     tracker: Tracker, port: int = 0, token: str = TOKEN, latency_ms: float = 0, threads: int = 16
 ) -> Server:
     """Serve `tracker` in the background on 127.0.0.1; port 0 takes a free one."""
-    logging.getLogger("waitress").setLevel(logging.ERROR)
-    return Server(tracker, port, token, latency_ms, threads).start()
+    server = Server(tracker, token, latency_ms)
+    return server.listen(_application(server), port, threads)
