@@ -471,10 +471,12 @@ def _control_item(item_id: str, selector: Json, datasets: dict[str, _Dataset], l
         "datasetFieldId": guid,
         "datasetFieldType": field["type"],
         "fieldType": field["data_type"],
-        "elementType": "select",
-        "multiselectable": selector.get("many", False),
         "showTitle": True,
     }
+    if selector.get("range"):
+        source |= {"elementType": "date", "isRange": True}
+    else:
+        source |= {"elementType": "select", "multiselectable": selector.get("many", False)}
     if default:
         source["defaultValue"] = default
     if "hint" in selector:
