@@ -5,6 +5,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -870,7 +871,7 @@ def test_the_forecast_begins_with_all_teams_together_and_the_oldest_work_stands_
     assert ages[0] > ages[-1]
 
 
-def test_a_selector_of_flow_offers_a_team_that_has_nothing_done_yet(
+def test_a_selector_of_flow_offers_what_its_charts_show(
     workbook: Json, marts: dict, reader: Any
 ) -> None:
     for control in controls_of(tab_of(workbook, "flow")):
@@ -880,6 +881,26 @@ def test_a_selector_of_flow_offers_a_team_that_has_nothing_done_yet(
         assert offered == {row[name] for row in marts["agg_flow_daily"]}
         if name != "date":
             assert offered >= {row[name] for row in in_work(marts, {})}
+
+
+def test_a_selector_of_flow_offers_a_team_that_has_nothing_done_yet(
+    server: PostgresServer, published: tuple[str, dict[str, str]], workbook: Json
+) -> None:
+    (control,) = (one for one in controls_of(tab_of(workbook, "flow")) if "team" in one["defaults"])
+    with closing(server.connect(published[0])) as connection, connection.cursor() as cursor:
+        connection.autocommit = False  # what is not committed is gone with the connection
+        cursor.execute(
+            """
+            insert into marts.agg_throughput_weekly
+            select
+                week_start_date, 'Newcomers', issue_type, created_count, 0, 0, 0, wip_count,
+                is_complete, is_story
+            from marts.agg_throughput_weekly order by 1 desc limit 1
+            """
+        )
+        cursor.execute(f"set local role {READER}")
+        cursor.execute(selector_sql(workbook, control, {}))
+        assert ("Newcomers",) in cursor.fetchall()
 
 
 def test_the_throughput_of_stories_is_that_of_stories(
