@@ -352,7 +352,7 @@ def _chart(name: str, spec: Json, datasets: dict[str, _Dataset], locale: str) ->
                 **dataset.item(guid),
                 "filter": {"operation": {"code": operation}, "value": [value]},
             }
-            for guid, operation, value in dataset.where
+            for guid, operation, value in [*dataset.where, *spec.get("where", [])]
         ],
         "sort": [_sorted_by(order, dataset) for order in spec.get("sort", [])],
         "updates": [],
