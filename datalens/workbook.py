@@ -352,7 +352,7 @@ def _chart(name: str, spec: Json, datasets: dict[str, _Dataset], locale: str) ->
                 **dataset.item(guid),
                 "filter": {"operation": {"code": operation}, "value": [value]},
             }
-            for guid, operation, value in dataset.where
+            for guid, operation, value in [*dataset.where, *spec.get("where", [])]
         ],
         "sort": [_sorted_by(order, dataset) for order in spec.get("sort", [])],
         "updates": [],
@@ -471,10 +471,12 @@ def _control_item(item_id: str, selector: Json, datasets: dict[str, _Dataset], l
         "datasetFieldId": guid,
         "datasetFieldType": field["type"],
         "fieldType": field["data_type"],
-        "elementType": "select",
-        "multiselectable": selector.get("many", False),
         "showTitle": True,
     }
+    if selector.get("range"):
+        source |= {"elementType": "date", "isRange": True}
+    else:
+        source |= {"elementType": "select", "multiselectable": selector.get("many", False)}
     if default:
         source["defaultValue"] = default
     if "hint" in selector:

@@ -1,11 +1,13 @@
 """The SQL that DataLens 2.9.0 sends for a chart of a workbook, for the formulas that we use.
 
 Written after the requests that the real ui-api and data-api made (`datalens_recorded.json`): one
-query over the mart as `av`, dimensions grouped, each selector an `IN`, a filter of the chart
-dropped when a selector names the same field, fields that a dataset does not have ignored.
+query over the mart as `av`, dimensions grouped, each selector an `IN` or, of a range of dates, a
+`BETWEEN`, a filter of the chart dropped when a selector names the same field, fields that a dataset
+does not have ignored.
 """
 
 import re
+from datetime import date, timedelta
 from typing import Any
 
 Json = dict[str, Any]
@@ -15,6 +17,9 @@ LIMIT = 1_000_001
 # markup travels as text: (cl "words" "#colour")
 MARKUP = {"COLOR": "cl", "SIZE": "sz", "BOLD": "b"}
 TEXT, MARKED = "\0", "\1"
+
+# a range of dates as a selector hands it on: of days, or of days before today
+INTERVAL = re.compile(r"__interval_(__relative_-\d+d|[\d-]+)_(__relative_-\d+d|[\d-]+)")
 
 REWRITES = (
     (r"QUANTILE\((\[\w+\]), ([\d.]+?)0*\)", r"percentile_disc(\2) WITHIN GROUP (ORDER BY \1)"),
@@ -67,7 +72,7 @@ def chart_sql(workbook: Json, chart: Json, selected: dict[str, list[str]] | None
         dataset,
         fields,
         chart_columns(chart),
-        filters + [(guid, "IN", values) for guid, values in selected.items()],
+        filters + [(guid, *_chosen(values)) for guid, values in selected.items()],
         [(item["guid"], item["direction"]) for item in shared["sort"]],
     )
 
@@ -99,7 +104,7 @@ def selector_sql(workbook: Json, control: Json, selected: dict[str, list[str]]) 
     fields = {field["guid"]: field for field in dataset["result_schema"]}
     guid = source["datasetFieldId"]
     filters = [
-        (other, "IN", values)
+        (other, *_chosen(values))
         for other, values in selected.items()
         if other in fields and other != guid
     ]
@@ -144,11 +149,33 @@ def entries(workbook: Json, scope: str) -> dict[str, Json]:
     }
 
 
+def interval(value: str) -> tuple[date, date] | None:
+    """First and last day of a range of dates; None if the value is none."""
+    found = INTERVAL.fullmatch(value)
+    if not found:
+        return None
+    first, last = (
+        date.today() - timedelta(days=int(re.sub(r"\D", "", end)))
+        if "relative" in end
+        else date.fromisoformat(end)
+        for end in found.groups()
+    )
+    return first, last
+
+
+def _chosen(values: list[str]) -> tuple[str, list[str]]:
+    """What a selector's values are as a filter."""
+    days = interval(values[0])
+    return ("BETWEEN", [str(day) for day in days]) if days else ("IN", values)
+
+
 def _condition(field: Json, fields: dict[str, Json], operation: str, values: list[str]) -> str:
     column = expression(field, fields)
     literals = [_literal(value, field["data_type"]) for value in values]
     if operation == "IN":
         return f"{column} IN ({', '.join(literals)})"
+    if operation == "BETWEEN":
+        return f"{column} BETWEEN {literals[0]} AND {literals[1]}"
     assert operation == "GTE", f"no such filter in our layout: {operation}"  # noqa: S101
     return f"{column} >= {literals[0]}"
 
@@ -156,4 +183,6 @@ def _condition(field: Json, fields: dict[str, Json], operation: str, values: lis
 def _literal(value: str, data_type: str) -> str:
     if data_type == "string":
         return "'" + value.replace("'", "''") + "'"
+    if data_type == "date":
+        return f"'{value}'::date"
     return str(float(value)) if data_type == "float" else value
