@@ -24,8 +24,11 @@ Page = TypeVar("Page")
 class Lane(Generic[Page]):
     """The pages of some chains, in the order in which they arrive. Iterate to consume them."""
 
-    def __init__(self, fetcher: Ahead, chains: Iterable[Iterator[Page]]) -> None:
+    def __init__(
+        self, fetcher: Ahead, chains: Iterable[Iterator[Page]], pages_ahead: int = PAGES_AHEAD
+    ) -> None:
         self._fetcher = fetcher
+        self._pages_ahead = pages_ahead
         self.waiting: deque[Iterator[Page]] = deque(chains)
         self.running = 0
         self.pages: deque[Page] = deque()
@@ -33,7 +36,7 @@ class Lane(Generic[Page]):
     @property
     def is_hungry(self) -> bool:
         """Whether a thread should take a step of one of this lane's chains."""
-        return bool(self.waiting) and len(self.pages) + self.running < PAGES_AHEAD
+        return bool(self.waiting) and len(self.pages) + self.running < self._pages_ahead
 
     @property
     def is_exhausted(self) -> bool:
@@ -71,9 +74,14 @@ class Ahead:
             self._is_closed = True
             self._changed.notify_all()
 
-    def lane(self, chains: Iterable[Iterator[Page]]) -> Lane[Page]:
-        """Start fetching these chains as soon as the earlier lanes leave a thread idle."""
-        lane = Lane(self, chains)
+    def lane(
+        self, chains: Iterable[Iterator[Page]], *, pages_ahead: int = PAGES_AHEAD
+    ) -> Lane[Page]:
+        """Start fetching these chains as soon as the earlier lanes leave a thread idle.
+
+        `pages_ahead`: how many pages wait for the consumer at most; more where they are small.
+        """
+        lane = Lane(self, chains, pages_ahead)
         with self._changed:
             self._lanes.append(lane)
             self._changed.notify_all()

@@ -36,6 +36,10 @@ class BadRequestError(SourceError):
     """The source does not understand the request (400): a name or a value it does not know."""
 
 
+class UnauthorizedError(SourceError):
+    """The source refuses the token (401)."""
+
+
 class ForbiddenError(SourceError):
     """The token's account may not read this (403)."""
 
@@ -94,6 +98,8 @@ class Service:
     prefix: str
     # what a token is called in the source's own pages
     token: str
+    # where a source takes tokens of several kinds, the end of this one's setting
+    token_suffix: str = "TOKEN"  # noqa: S105  (a name)
 
     @property
     def url_setting(self) -> str:
@@ -101,7 +107,7 @@ class Service:
 
     @property
     def token_setting(self) -> str:
-        return f"{self.prefix}_TOKEN"
+        return f"{self.prefix}_{self.token_suffix}"
 
 
 class Answer(NamedTuple):
@@ -297,7 +303,7 @@ class Client:
             code = ""
         told = f"HTTP {status}{f' {code}' if code else ''}"
         if status == HTTPStatus.UNAUTHORIZED:
-            return SourceError(
+            return UnauthorizedError(
                 f"{service.name} refuses the token ({told}): it is wrong, expired or revoked. "
                 f"Give a valid {service.token} in {service.token_setting}"
             )

@@ -21,8 +21,18 @@ from typing_extensions import Self
 
 from extract.address import is_same_host
 from extract.client import Service
-from extract.errors import ConfigurationError
+from extract.errors import ConfigurationError, DatabaseError
 from extract.tables import EXTRACT_RUNS, Table
+
+
+def connect(dsn: str) -> Connection:
+    """A connection whose every statement stands at once. Raises DatabaseError."""
+    try:
+        connection = psycopg2.connect(dsn)
+    except psycopg2.Error as error:
+        raise DatabaseError(f"PostgreSQL: {' '.join(str(error).split())}") from None
+    connection.autocommit = True
+    return connection
 
 
 @dataclass
@@ -143,16 +153,18 @@ class Journal:
         A first load appends: a package that was killed after its COPY is read again whole. Of each
         id, the row that was loaded last stays.
         """
+        keys = {table.name: table.key for table in self._tables}
         for table in tables:
             parts = {
                 "table": sql.Identifier(self._schema, table),
-                "index": sql.Identifier(f"{table}_id_key"),
+                "key": sql.Identifier(keys[table]),
+                "index": sql.Identifier(f"{table}_{keys[table]}_key"),
             }
-            make = sql.SQL("create unique index if not exists {index} on {table} (id)")
+            make = sql.SQL("create unique index if not exists {index} on {table} ({key})")
             take_out = sql.SQL(
                 "delete from {table} where ctid in (select ctid from (select ctid, row_number() "
-                "over (partition by id order by loaded_at desc, ctid desc) as place from {table}) "
-                "as placed where place > 1)"
+                "over (partition by {key} order by loaded_at desc, ctid desc) as place "
+                "from {table}) as placed where place > 1)"
             )
             with self._connection.cursor() as cursor:
                 try:

@@ -78,8 +78,9 @@ class Tracker(Protocol):
     tables: ClassVar[Sequence[Table]]
     # its settings in the environment, all of them optional
     settings: ClassVar[type[BaseSettings]]
-    # the variables without which it cannot be asked, and what to say of each
-    required: ClassVar[dict[str, str]]
+    # the variables without which it cannot be asked, each with those that may stand in its place,
+    # and what to say when none of them is set
+    required: ClassVar[dict[tuple[str, ...], str]]
     # the variables that hold a secret
     secrets: ClassVar[tuple[str, ...]]
 

@@ -29,6 +29,7 @@ from pipeline.settings import (
     SECRETS,
     dbt_target,
     ignored_database_variables,
+    is_complete,
     load_environment,
     named_trackers,
     nothing_is_configured,
@@ -260,7 +261,7 @@ def _trackers() -> Findings:
     except ConfigurationError:
         return  # told with the settings
     for tracker in named_trackers():
-        if all(os.environ.get(name) for name in tracker.required):
+        if is_complete(tracker):
             yield from _told(partial(_tracker, tracker, settings[tracker.name]))
 
 

@@ -232,7 +232,8 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
                 session.record.update(stage="extract")
                 sources = [company()] if company else _configured(session, of_trackers)
                 for source in sources:
-                    _load(session, options, source, as_of, result)
+                    with _told_which(source, is_one_of_several=len(sources) > 1):
+                        _load(session, options, source, as_of, result)
             else:
                 session.record.keep_data_as_of()
             if options.build:
@@ -268,6 +269,17 @@ def _build(session: Session, dbt: Dbt, result: _Result) -> None:
             raise DatabaseError(
                 f"the database failed during the build: {full or told[0]}"
             ) from None
+        raise
+
+
+@contextmanager
+def _told_which(source: Configured, *, is_one_of_several: bool) -> Iterator[None]:
+    """Say of which tracker a fault is."""
+    try:
+        yield
+    except RunError as error:
+        if is_one_of_several:
+            raise type(error)(f"{source.tracker.title}: {error}") from error
         raise
 
 

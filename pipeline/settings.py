@@ -147,7 +147,16 @@ def _read(kind: type[BaseSettings], problems: list[str]) -> Any:
 
 def named_trackers() -> list[Tracker]:
     """The trackers of which a setting that they need is there."""
-    return [each for each in TRACKERS if any(os.environ.get(name) for name in each.required)]
+    return [each for each in TRACKERS if any(map(os.environ.get, _needed(each)))]
+
+
+def is_complete(tracker: Tracker) -> bool:
+    """Whether every setting that the tracker needs is there, itself or another in its place."""
+    return all(any(map(os.environ.get, names)) for names in tracker.required)
+
+
+def _needed(tracker: Tracker) -> list[str]:
+    return [name for names in tracker.required for name in names]
 
 
 def database_is_given() -> bool:
@@ -216,11 +225,11 @@ def source_problem() -> str | None:
     if nothing_is_configured():
         return None
     for tracker in named_trackers() or TRACKERS[:1]:
-        given = next(n for n in (*DATABASE_IS_GIVEN_BY, *tracker.required) if os.environ.get(n))
-        for name, advice in tracker.required.items():
-            if not os.environ.get(name):
+        given = next(n for n in (*DATABASE_IS_GIVEN_BY, *_needed(tracker)) if os.environ.get(n))
+        for names, advice in tracker.required.items():
+            if not any(map(os.environ.get, names)):
                 return (
-                    f"{name} is missing ({given} is set): {advice}. Simulated data is loaded only "
-                    "when neither a tracker nor a database is configured."
+                    f"{' or '.join(names)} is missing ({given} is set): {advice}. Simulated data "
+                    "is loaded only when neither a tracker nor a database is configured."
                 )
     return None

@@ -18,6 +18,7 @@ from extract.ahead import Ahead
 from extract.client import Patience
 from extract.errors import DatabaseError
 from extract.findings import Findings
+from extract.journal import connect
 from extract.landing import Landing
 from extract.memory import rare_collections
 from extract.tracker import Load, LoadReport
@@ -59,7 +60,7 @@ def load(source: Source, order: Load, *, patience: Patience | None = None) -> Lo
     if is_unprotected(url):
         findings.warn("YOUTRACK_URL is plain http: the token can be read on the way. Use https")
     client = YouTrackClient(url, source.token, parallel=source.parallel_requests, patience=patience)
-    connection = _connect(order.dsn)
+    connection = connect(order.dsn)
     try:
         journal = YouTrackJournal(connection, order.identity or identity(url), order.run_id)
         journal.open(source_moved=order.source_moved)
@@ -187,12 +188,3 @@ def _report(work: Work, kind: str) -> LoadReport:
         data_as_of=newest and datetime.fromtimestamp(newest / 1000, timezone.utc),
         kind=kind,
     )
-
-
-def _connect(dsn: str):
-    try:
-        connection = psycopg2.connect(dsn)
-    except psycopg2.Error as error:
-        raise DatabaseError(f"PostgreSQL: {' '.join(str(error).split())}") from None
-    connection.autocommit = True
-    return connection

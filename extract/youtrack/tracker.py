@@ -62,8 +62,8 @@ class YouTrack:
     tables = TABLES
     settings = YouTrackSettings
     required = {
-        SERVICE.url_setting: "give your YouTrack's address",
-        SERVICE.token_setting: (
+        (SERVICE.url_setting,): "give your YouTrack's address",
+        (SERVICE.token_setting,): (
             "a permanent token of a YouTrack service account (Profile > Account Security > Tokens)"
         ),
     }

@@ -1,0 +1,1 @@
+"""Yandex.Tracker: what only this tracker has."""

@@ -1,0 +1,89 @@
+"""Issues on their way to raw: those that it does not know as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+from extract.tables import Entity
+from extract.yandex_tracker.answers import queue_id
+from extract.yandex_tracker.journal import Known
+from extract.yandex_tracker.search import Within
+from extract.yandex_tracker.tables import ISSUES
+from extract.yandex_tracker.work import Work
+
+PAGES_A_PACKAGE = 10
+# each holds a thousand whole issues
+PAGES_AHEAD = 4
+
+
+class Arrivals:
+    """Collects read issues, and loads in packages those that differ from what raw has."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._waiting: list[pa.Table] = []
+        # id → key and queue of everything that was added
+        self.seen: dict[str, tuple[str, str]] = {}
+
+    def add(self, issues: list[Entity], *, remember: bool = True) -> None:
+        """Take a page of issues; loads by itself when enough of them wait."""
+        known = self._work.journal.known(issue["id"] for issue in issues)
+        if remember:
+            self.seen.update(
+                (issue["id"], (issue["key"], queue_id(issue) or "")) for issue in issues
+            )
+        new = {issue["id"]: issue for issue in issues if _differs(known.get(issue["id"]), issue)}
+        if new:
+            if not self._work.summaries:
+                for issue in new.values():
+                    issue["summary"] = None
+            values = [issue["field_values"] for issue in new.values()]
+            page = self._work.table(ISSUES, list(new.values()), field_values=values)
+            self._waiting.append(page)
+        if len(self._waiting) >= PAGES_A_PACKAGE:
+            self.load()
+
+    def load(self) -> None:
+        """Load what waits."""
+        if self._waiting:
+            self._work.packages.load({"issues": self._waiting})
+            self._waiting = []
+            self._work.progress("issues", self._work.packages.loaded["issues"], None)
+
+
+def read(
+    work: Work, within: Within, since: int | None = None, *, remember: bool = True
+) -> Arrivals:
+    """Bring the issues of a search into raw; returns what came."""
+    arrivals = Arrivals(work)
+    pages = work.ahead.lane([work.reader.issues(within, since)], pages_ahead=PAGES_AHEAD)
+    for page in pages:
+        arrivals.add(page, remember=remember)
+    arrivals.load()
+    return arrivals
+
+
+def read_one_by_one(work: Work, ids: Iterable[str]) -> Arrivals:
+    """Bring these issues into raw, wherever they are now; those that are gone are left out."""
+    arrivals = Arrivals(work)
+    for issue in work.ahead.lane(_one(work, each) for each in ids):
+        arrivals.add([issue])
+    arrivals.load()
+    return arrivals
+
+
+def _one(work: Work, issue_id: str) -> Iterator[Entity]:
+    issue = work.reader.issue(issue_id)
+    if issue is not None:
+        yield issue
+
+
+def _differs(known: Known | None, issue: Entity) -> bool:
+    return (
+        known is None
+        or known.missed_sweeps > 0
+        or (known.version, known.updated_at) != (issue["version"], issue["updatedAt"])
+        or (known.key, known.queue_id) != (issue["key"], queue_id(issue))
+    )
