@@ -42,7 +42,7 @@
 
 {#- A moment as Tracker sends it, 2017-06-11T05:16:01.339+0000. -#}
 {% macro yandex_tracker_moment(text) -%}
-    {{ text }}::timestamptz
+    ({{ text }})::timestamptz
 {%- endmacro %}
 
 

@@ -1,5 +1,5 @@
--- Status and sprint are Tracker's own. Type, assignee and story points are, unless a queue has
--- another field of a name that is looked for.
+-- Status and sprint are Tracker's own; so are type, assignee and story points, unless a var names
+-- another field.
 with
 
 candidates as (
@@ -22,7 +22,8 @@ fields as (
         project_id,
         field_id,
         field_name,
-        localized_field_name
+        localized_field_name,
+        is_local
     from {{ ref('stg_yandex_tracker__fields') }}
     where not is_detached
 
@@ -34,6 +35,7 @@ ranked as (
         candidates.role,
         fields.project_id,
         fields.field_id,
+        fields.is_local,
         candidates.preference
     from candidates
     inner join fields
@@ -44,7 +46,9 @@ ranked as (
                 {{ fold_case('fields.localized_field_name') }},
                 {{ fold_case('fields.field_id') }}
             )
-    where candidates.role not in ('state', 'sprint')
+    where
+        candidates.role in ('team', 'lead_time')
+        or (candidates.is_configured and candidates.role not in ('state', 'sprint'))
 
     union all
 
@@ -52,7 +56,8 @@ ranked as (
         built_in.role,
         queues.queue_id as project_id,
         built_in.field_id,
-        1000 as preference
+        false as is_local,
+        null as preference
     from queues
     cross join (
         values
@@ -65,7 +70,7 @@ ranked as (
 
 ),
 
--- Of two fields of one name the queue's own goes before the one that all have.
+-- A field of all queues is one of each, used there or not: the queue's own goes before it.
 final as (
 
     select distinct on (role, project_id)
@@ -76,8 +81,8 @@ final as (
     order by
         role asc,
         project_id asc,
-        preference asc,
-        (field_id like '%--%') desc,
+        is_local desc,
+        preference asc nulls last,
         field_id asc
 
 )

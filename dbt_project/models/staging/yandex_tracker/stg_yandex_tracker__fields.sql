@@ -28,6 +28,7 @@ final as (
         fields.field_id,
         fields.field_name,
         fields.field_key as localized_field_name,
+        fields.queue_id is not null as is_local,
         fields.is_detached
     from fields
     inner join queues on coalesce(fields.queue_id, queues.queue_id) = queues.queue_id
