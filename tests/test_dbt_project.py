@@ -21,7 +21,8 @@ from dbt.jsonschemas import jsonschemas
 jsonschemas._JSONSCHEMA_SUPPORTED_ADAPTERS.add("postgres")
 outcome = dbtRunner().invoke(
     ["parse", "--no-partial-parse", "--profiles-dir", sys.argv[1], "--target-path", sys.argv[2],
-     "--log-path", sys.argv[2], "--warn-error-options", '{"error": ["Deprecations"]}']
+     "--log-path", sys.argv[2], "--warn-error-options", '{"error": ["Deprecations"]}',
+     "--vars", "{trackers: [youtrack, yandex_tracker]}"]
 )
 sys.exit(not outcome.success)
 """

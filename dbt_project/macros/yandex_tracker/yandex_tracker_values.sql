@@ -49,24 +49,18 @@
 {#- The minutes of a duration, P1W2DT3H30M: working time, of which a day has minutes_a_day and a
     week five days. -#}
 {% macro yandex_tracker_minutes(value, minutes_a_day=480) -%}
-    case
-        when
-            jsonb_typeof({{ value }}) = 'string'
-            and {{ value }} #>> '{}'
-            ~ '^P(?=.)(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?$'
-            then (
-                select
-                    coalesce(parts[1]::numeric, 0) * 5 * {{ minutes_a_day }}
-                    + coalesce(parts[2]::numeric, 0) * {{ minutes_a_day }}
-                    + coalesce(parts[3]::numeric, 0) * 60
-                    + coalesce(parts[4]::numeric, 0)
-                    + coalesce(parts[5]::numeric, 0) / 60
-                from regexp_match(
-                    {{ value }} #>> '{}',
-                    '^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?$'
-                ) as parts
-            )
-    end
+    (
+        select
+            coalesce(parts[1]::numeric, 0) * 5 * {{ minutes_a_day }}
+            + coalesce(parts[2]::numeric, 0) * {{ minutes_a_day }}
+            + coalesce(parts[3]::numeric, 0) * 60
+            + coalesce(parts[4]::numeric, 0)
+        from regexp_match(
+            case when jsonb_typeof({{ value }}) = 'string' then {{ value }} #>> '{}' end,
+            '^P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:[\d.]+S)?)?$'
+        ) as parts
+        where parts is not null
+    )
 {%- endmacro %}
 
 

@@ -4,7 +4,7 @@
     post_hook='analyze {{ this }}'
 ) }}
 
-{%- set by_status = one_of('resolved_by', ['status_type', 'resolution']) == 'status_type' %}
+{%- set resolved_by = one_of('resolved_by', ['status_type', 'resolution']) %}
 
 with
 
@@ -102,10 +102,11 @@ role_values as (
     select
         issues.issue_id,
         max(field_roles.field_id) filter (where field_roles.role = 'type') as type_field_id,
-        {% for role in ['team', 'type', 'assignee', 'story_points', 'lead_time'] %}
+    {% for role in ['team', 'type', 'assignee', 'story_points', 'lead_time'] %}
         jsonb_agg(issues.field_values -> field_roles.field_id)
-            filter (where field_roles.role = '{{ role }}') -> 0 as {{ role }}_value{{ "," if not loop.last }}
-        {% endfor %}
+        filter (where field_roles.role = '{{ role }}')
+        -> 0 as {{ role }}_value{{ "," if not loop.last }}
+    {% endfor %}
     from issues
     inner join {{ ref('stg_yandex_tracker__field_roles') }} as field_roles
         on issues.queue_id = field_roles.project_id
@@ -133,12 +134,14 @@ resolved as (
 
     select
         named.*,
-        {% if by_status %}
-        {{ state_category('named.state', 'seed_categories.category', 'named.tracker_category') }}
-        in ('done', 'cancelled') as is_resolved
-        {% else %}
-        named.has_resolution as is_resolved
-        {% endif %}
+        case '{{ resolved_by }}'
+            when 'resolution' then named.has_resolution
+            else
+                {{ state_category(
+                    'named.state', 'seed_categories.category', 'named.tracker_category'
+                ) }}
+                in ('done', 'cancelled')
+        end as is_resolved
     from named
     left join seed_categories
         on {{ fold_case('named.state') }} = {{ fold_case('seed_categories.state') }}

@@ -1,6 +1,6 @@
 {{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
-{%- set by_status = one_of('resolved_by', ['status_type', 'resolution']) == 'status_type' %}
+{%- set resolved_by = one_of('resolved_by', ['status_type', 'resolution']) %}
 
 -- One row per change between unresolved, done and cancelled. Statuses say which, as the seed
 -- state_categories or else Tracker names them; or, by the var resolved_by, the resolution.
@@ -14,7 +14,6 @@ issues as (
     from {{ ref('stg_yandex_tracker__issues') }}
 
 ),
-{% if by_status %}
 
 status_changes as (
 
@@ -56,22 +55,22 @@ named_categories as (
 
 ),
 
-changes as (
+changes_by_status as (
 
     select
         status_changes.issue_id,
         status_changes.entry_number,
         status_changes.changed_at,
         substring(
-            {{ state_category(
-                'status_changes.from_status', 'from_names.category', 'status_changes.from_category'
-            ) }}
+        {{ state_category(
+            'status_changes.from_status', 'from_names.category', 'status_changes.from_category'
+        ) }}
             from '^(?:done|cancelled)$'
         ) as from_kind,
         substring(
-            {{ state_category(
-                'status_changes.to_status', 'to_names.category', 'status_changes.to_category'
-            ) }}
+        {{ state_category(
+            'status_changes.to_status', 'to_names.category', 'status_changes.to_category'
+        ) }}
             from '^(?:done|cancelled)$'
         ) as to_kind
     from status_changes
@@ -79,9 +78,8 @@ changes as (
     left join named_categories as to_names on status_changes.to_status = to_names.status
 
 ),
-{% else %}
 
-changes as (
+changes_by_resolution as (
 
     select
         issue_id,
@@ -93,7 +91,19 @@ changes as (
     where field_id = 'resolution'
 
 ),
-{% endif %}
+
+changes as (
+
+    select * from changes_by_status
+    where '{{ resolved_by }}' = 'status_type'
+
+    union all
+
+    select * from changes_by_resolution
+    where '{{ resolved_by }}' = 'resolution'
+
+),
+
 turns as (
 
     select

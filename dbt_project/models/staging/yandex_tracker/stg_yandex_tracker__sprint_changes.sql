@@ -38,7 +38,8 @@ moves as (
         sprint ->> 'id' as sprint_id,
         1 as membership_change
     from field_changes
-    cross join lateral
+    cross join
+        lateral
         jsonb_array_elements({{ yandex_tracker_list('field_changes.to_value') }}) as sprint
 
     union all
@@ -49,7 +50,8 @@ moves as (
         sprint ->> 'id' as sprint_id,
         -1 as membership_change
     from field_changes
-    cross join lateral
+    cross join
+        lateral
         jsonb_array_elements({{ yandex_tracker_list('field_changes.from_value') }}) as sprint
 
 ),
