@@ -26,9 +26,11 @@ _TIME_OUTS = (
     "idle_session_timeout", "idle_in_transaction_session_timeout", "statement_timeout",
     "lock_timeout", "transaction_timeout",
 )  # fmt: skip
-# those that this version has, in one round trip
+# Those that this version has, in one round trip. Compiling a query takes seconds where the costs
+# look high, as they do of a column that may be an array, and the rows are few.
 _SET = (
     "select set_config(name, '0', false) from pg_settings where name = any(%(time_outs)s) "
+    "union all select set_config('jit', 'off', false) "
     "union all select set_config('search_path', %(path)s, false) where %(path)s <> ''"
 )
 _SEARCH_PATH = re.compile(r"\s*-c\s*search_path=(\S+)\s*")

@@ -27,6 +27,14 @@ final as (
         changelog.id::text as entry_id,
         changelog.position as entry_number,
         {{ yandex_tracker_moment('changelog.updated_at') }} as changed_at,
+        -- of the status that the entry changed, where the entry has it
+        case
+            when field_change #>> '{field,id}' = 'status'
+                then {{ yandex_tracker_moment(
+                    "jsonb_path_query_first(changelog.fields,"
+                    ~ " '$[*] ? (@.field.id == \"statusStartTime\").to') #>> '{}'"
+                ) }}
+        end as started_at,
         field_change #>> '{field,id}' as field_id,
         nullif(field_change -> 'from', 'null') as from_value,
         nullif(field_change -> 'to', 'null') as to_value

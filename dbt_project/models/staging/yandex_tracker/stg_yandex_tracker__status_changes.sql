@@ -8,14 +8,12 @@ field_changes as (
 
     select
         issue_id,
-        entry_id,
         entry_number,
-        changed_at,
-        field_id,
+        coalesce(started_at, changed_at) as changed_at,
         from_value,
         to_value
     from {{ ref('stg_yandex_tracker__field_changes') }}
-    where field_id in ('status', 'statusStartTime')
+    where field_id = 'status'
 
 ),
 
@@ -29,24 +27,12 @@ statuses as (
 
 ),
 
-starts as (
-
-    select
-        entry_id,
-        {{ yandex_tracker_moment("to_value #>> '{}'") }} as started_at
-    from field_changes
-    where
-        field_id = 'statusStartTime'
-        and jsonb_typeof(to_value) = 'string'
-
-),
-
 final as (
 
     select
         field_changes.issue_id,
         field_changes.entry_number,
-        max(coalesce(starts.started_at, field_changes.changed_at)) over (
+        max(field_changes.changed_at) over (
             partition by field_changes.issue_id
             order by field_changes.entry_number
         ) as changed_at,
@@ -59,12 +45,10 @@ final as (
             as to_status,
         to_statuses.state_category as to_category
     from field_changes
-    left join starts on field_changes.entry_id = starts.entry_id
     left join statuses as from_statuses
         on field_changes.from_value ->> 'id' = from_statuses.status_id
     left join statuses as to_statuses
         on field_changes.to_value ->> 'id' = to_statuses.status_id
-    where field_changes.field_id = 'status'
 
 )
 
