@@ -82,6 +82,7 @@ CUSTOM_TYPES = {
     "float": "float", "text": "text", "period": "timetracking",
 }  # fmt: skip
 MINUTES_A_DAY = 480
+OVERFLOW = 2**31 - 1
 # board ids of fields whose values are sprints: no board of the company has them
 FIELD_BOARDS, FIELD_SPRINTS = 1000, 100_000
 LATIN = str.maketrans("АБВГДЕЗИКЛМНОПРСТУФ", "ABVGDEZIKLMNOPRSTUF")
@@ -314,7 +315,10 @@ class Words:
     def _scalar(field: Field, value: Any) -> Any:
         kind = field.custom.field_type.id
         if kind == "period":
-            return value / MINUTES_A_DAY if field.in_days else PeriodValue(value).id
+            if field.in_days:
+                # the overflow of a rule that counts in int32 is the same number in any unit
+                return value if value == OVERFLOW else value / MINUTES_A_DAY
+            return PeriodValue(value).id
         if kind == "date":
             return day(value)
         if kind == "date and time":
