@@ -8,6 +8,11 @@ common:
 - Keys of queues are Latin: the company's Cyrillic project has a Latin short name here.
 - Sprints that are values of a version field are sprints of a board in Tracker; of YouTrack they
   count where the var `sprint_field` names the field.
+- A move to or from the Cyrillic project, whose states have other names: YouTrack tells two changes
+  of the state, with none between, and Tracker one.
+- An issue that goes from done to cancelled, or back, without being open between: YouTrack keeps the
+  moment of the first, Tracker's resolution is that of the present kind. The company does not do it
+  here, and the unit test `tracker_resolves_by_the_type_of_the_status` shows it.
 """
 
 import random
@@ -24,6 +29,7 @@ from warehouse import Warehouse
 
 from demo.company import Company
 from demo.yandex_tracker.server import start as start_tracker
+from demo.yandex_tracker.words import TYPE_OF_STATUS
 from demo.youtrack.server import start as start_youtrack
 from extract.yandex_tracker import client
 
@@ -77,12 +83,21 @@ def check(server: PostgresServer, folder: Path, company: Company) -> Marts:
                 warehouse.connection.close()
     of_youtrack, of_tracker = found
     for mart, key in KEYS.items():
-        assert compare(of_youtrack[mart], of_tracker[mart], key) == [], mart
+        differences = compare(of_youtrack[mart], of_tracker[mart], key)
+        assert not differences, f"{mart}: " + "; ".join(differences[:20])
     return of_tracker
 
 
+class Steady(Company):
+    """A company in which what is done is not cancelled before it is opened again."""
+
+    def set_state(self, issue: Any, state: Any, **how: Any) -> bool:
+        kinds = {TYPE_OF_STATUS.get(one.name) for one in (issue.state, state) if one is not None}
+        return kinds != {"done", "cancelled"} and super().set_state(issue, state, **how)
+
+
 def company_of(seed: int, issues: int) -> Company:
-    company = Company(issues=issues, seed=seed, today="2026-06-03")
+    company = Steady(issues=issues, seed=seed, today="2026-06-03")
     (cyrillic,) = (one for one in company.projects if not one.short_name.isascii())
     company.rename_project(cyrillic, short_name="VIT")
     return company
@@ -107,5 +122,6 @@ def test_one_company_has_the_same_marts_through_both_faces(
 def test_also_after_edits(server: PostgresServer, tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
     company = company_of(seed, 200)
-    company.random_edits(draw, 80, deletions=False)
+    # renames flip the resolved flag of states, which statuses of Tracker do not have
+    company.random_edits(draw, 80, deletions=False, renames=False, moves=False)
     check(server, tmp_path, company)
