@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from conftest import REPOSITORY, PostgresServer, Project, source_environment
+from conftest import PostgresServer, Project, source_environment
 from extracting import simulated as simulated_youtrack
 from loads import simulated
 
@@ -13,8 +13,6 @@ from extract.errors import DatabaseError, SourceError
 from extract.tracker import Configured
 from extract.yandex_tracker.tracker import YandexTracker
 from pipeline.run import _told_which
-
-STAGING = REPOSITORY / "dbt_project" / "models" / "staging" / "yandex_tracker"
 
 
 @pytest.fixture
@@ -31,7 +29,6 @@ def test_a_fault_names_its_tracker_where_there_are_several(kind: type[SourceErro
             raise kind("it is ill")
 
 
-@pytest.mark.skipif(not [*STAGING.glob("*.sql")], reason="a run parses its staging")
 def test_both_trackers_are_loaded_and_the_one_that_fails_is_named(
     both: tuple[serving.Server, serving.Server],
     server: PostgresServer,
