@@ -21,8 +21,9 @@ from report.settings import TIME_LOCALES, read_texts
 TEMPLATES = Path(__file__).resolve().parent / "template"
 # in the order in which they use each other
 SCRIPTS = (
-    "page", "words", "statistics", "tables", "selection", "charts", "run", "lead_time", "sprints",
-    "main",
+    "page", "words", "period", "statistics", "links", "tables", "tiles", "selection", "charts",
+    "blocked", "run", "lead_time", "sprints", "ageing", "cumulative", "weekly", "forecast",
+    "state_times", "efficiency", "address", "main",
 )  # fmt: skip
 CACHE = Path(__file__).resolve().parent.parent / ".local" / "cache"
 

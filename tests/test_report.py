@@ -173,9 +173,11 @@ def test_a_selector_is_used_with_the_keyboard_alone(
     def press(*keys: str) -> None:
         ActionChains(browser).send_keys(*keys).perform()
 
-    # the run's warnings come first
+    # the run's warnings come first, then the opened view's tab
     press(Keys.TAB)
     assert page.script("return document.activeElement.id") == "warnings_count"
+    press(Keys.TAB)
+    assert page.script("return document.activeElement.id") == "tab_lead_time"
     press(Keys.TAB, Keys.ENTER)
     assert page.script(is_open) == [True, False, False, False]
     press(Keys.TAB)
