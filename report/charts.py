@@ -42,6 +42,7 @@ class Theme:
     domain: str
     accent: str
     headline: str
+    rolling: str
     percentiles: tuple[str, ...]
     outcomes: tuple[str, ...]
     bands: tuple[str, ...]
@@ -55,6 +56,7 @@ THEMES = {
         domain="#c9d0da",
         accent="#2f6fab",
         headline="#b4533b",
+        rolling="#122f4f",
         percentiles=("#6b8fb3", "#4f86bd", "#2f6fab", "#1f4f80", "#b4533b", "#122f4f"),
         outcomes=("#8493a8", "#2f6fab", "#b9770e", "#8f3d28", HATCHED),
         bands=("#3c7d4f", "#b9770e", "#2f6fab", "#8493a8"),
@@ -66,6 +68,7 @@ THEMES = {
         domain="#465263",
         accent="#5b9bd8",
         headline="#f0936f",
+        rolling="#f5d76e",
         percentiles=("#6089b3", "#7ba6d1", "#5b9bd8", "#a9cdf2", "#f0936f", "#dcebfa"),
         outcomes=("#8b9bb0", "#5b9bd8", "#e3a64e", "#e07a5f", HATCHED),
         bands=("#57a773", "#e3a64e", "#5b9bd8", "#8b9bb0"),
@@ -234,11 +237,20 @@ def _scatter(texts: dict[str, Any], theme: Theme, scale: str) -> alt.LayerChart:
     rules = lines.mark_rule(color=theme.headline, strokeWidth=2).encode(
         strokeDash=_headline_dashes()
     )
-    return (dots + halo + rules).properties(height=330)
+    base = alt.Chart(alt.NamedData("rolling")).encode(x=_dates(), y=y)
+    # a gap where the days have too few issues
+    rolled = [
+        base.mark_line(color=colour, strokeWidth=width, invalid="break-paths-filter-domains")
+        for colour, width in ((theme.paper, 5), (theme.rolling, 2))
+    ]
+    return alt.layer(dots, halo, rules, *rolled).properties(height=330)
 
 
 def _ageing(texts: dict[str, Any], theme: Theme, *, label_limit: int) -> alt.LayerChart:
-    """The states lie below each other, so that a phone shows every name; the page sets the height."""
+    """The states lie below each other, so that a phone shows every name.
+
+    The page gives it its height, of so many states as there are.
+    """
     x = alt.X(
         "days:Q",
         title=texts["days"],
@@ -408,7 +420,7 @@ def _efficiency(theme: Theme) -> alt.LayerChart:
         ),
         tooltip="tip:N",
     )
-    bars = base.mark_bar(color=theme.accent, cornerRadiusEnd=2, width={"band": 0.7})
+    bars = base.mark_bar(color=theme.accent, cornerRadiusEnd=2, size=30)
     numbers = base.mark_text(dy=-7, color=theme.muted, fontSize=11).encode(text="number:N")
     return (bars + numbers).properties(height=240)
 

@@ -6,8 +6,8 @@ from typing import Any
 from report.columns import DIMENSIONS, Table, select
 from report.periods import segments
 
-# So many days the cumulative flow is told day by day; before that, by the ends of weeks.
-DAILY = 100
+# The cumulative flow is told day by day for so many weeks; before that, by the ends of weeks.
+DAILY_WEEKS = 14
 
 # Columns of names that repeat, beside the dimensions.
 CODED = ("tracker", "state", "category")
@@ -31,7 +31,12 @@ def read_days(cursor: Any) -> tuple[date, date] | None:
 def points(first: date, today: date) -> list[date]:
     """The days that the cumulative flow is told of: Sundays, and each of the latest."""
     days = (first + timedelta(days=number) for number in range((today - first).days + 1))
-    return [day for day in days if day.isoweekday() == 7 or (today - day).days < DAILY]
+    return [day for day in days if day.isoweekday() == 7 or day >= _daily_from(today)]
+
+
+def _daily_from(today: date) -> date:
+    """A Monday, so that no week is told in both ways."""
+    return today - timedelta(days=today.weekday(), weeks=DAILY_WEEKS)
 
 
 def read_tables(cursor: Any, today: date, *, details: bool) -> dict[str, Table]:
@@ -70,11 +75,11 @@ def _cumulative(cursor: Any, today: date) -> Table:
         select team, issue_type, flow_category, day, sum(entered_count - left_count)
         from marts.agg_flow_daily
         cross join lateral (
-            select case when date > %s then date else date_trunc('week', date)::date + 6 end
+            select case when date >= %s then date else date_trunc('week', date)::date + 6 end
         ) as points (day)
         group by 1, 2, 3, 4 having sum(entered_count - left_count) <> 0 order by 4, 1, 2, 3
         """,
-        today - timedelta(days=DAILY),
+        _daily_from(today),
     )
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -35,12 +36,16 @@ def write_report(
     locale: str = "en",
     details: bool = False,
     is_demo: bool = False,
+    addresses: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the page over the published marts; returns where it is.
 
-    `details` puts summaries and assignees into it. Raises ReportError without marts.
+    `details` puts summaries and assignees into it, and links to issues of the trackers in
+    `addresses`: by a tracker's name, what the address of an issue begins with. Raises ReportError
+    without marts.
     """
     content = marts.read(connection, details=details)
+    content["addresses"] = dict(addresses or {}) if details else {}
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(render(content, locale=locale, is_demo=is_demo), encoding="utf-8")
     return output.resolve()

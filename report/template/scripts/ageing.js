@@ -6,7 +6,7 @@ const ageing = (() => {
   const [, LATE] = percents.headlines;
 
   charts.add({
-    view: "flow", place: "ageing", describe: aboutIssue,
+    view: "flow", place: "ageing", describe: aboutIssue, link: (i) => links.addressOf(rows, i),
     specification: () => (charts.narrow.matches ? "ageing_narrow" : "ageing"),
   });
 
@@ -17,7 +17,8 @@ const ageing = (() => {
       `${words.named(values.team[rows.team[i]])} · ${words.named(values.issue_type[rows.issue_type[i]])}`,
       rows.assignee ? `${texts.assignee}: ${words.named(rows.assignee[i])}` : null,
       `${texts.age}: ${words.days(rows.age[i])}`,
-      `${values.state[rows.state[i]]}: ${words.days(rows.state_age[i])} ${texts.days}`,
+      `${words.named(values.state[rows.state[i]])}: ${words.days(rows.state_age[i])} ${texts.days}`,
+      links.addressOf(rows, i) && texts.click,
     ];
     return lines.filter((line) => line !== null).join("\n");
   }
@@ -63,7 +64,7 @@ const ageing = (() => {
   function showTiles(indices, cycles) {
     const before = period.before() && sortedCycles(selection.matching(issues, period.before()));
     const late = percentile(cycles, LATE);
-    tiles.show("cycle", late, before && percentile(before, LATE), words.shortDays, texts.days);
+    tiles.show("cycle", late, before && percentile(before, LATE), words.shortDays, { unit: texts.days });
     const older = indices.filter((i) => late !== null && rows.age[i] > late).length;
     tiles.show("in_work", indices.length, null, words.whole);
     element("change_in_work").textContent = late === null ? "" : words.fill(texts.in_work_old, { n: words.whole(older) });

@@ -20,7 +20,21 @@ const charts = (() => {
     tooltip.style.top = `${event.clientY + 18 + height > innerHeight ? event.clientY - height - 10 : event.clientY + 18}px`;
   };
 
-  async function embed({ place, specification, renderer, describe }, before) {
+  // A click on an issue's mark opens it; the first touch only tells of it.
+  function openBy(link) {
+    let told = null;
+    return (event, item) => {
+      const i = item?.datum?.i;
+      if (i === undefined) return;
+      const isTold = told === i;
+      told = i;
+      if (event.pointerType === "touch" && !isTold) return;
+      const address = link(i);
+      if (address) window.open(address, "_blank", "noopener,noreferrer");
+    };
+  }
+
+  async function embed({ place, specification, renderer, describe, link }, before) {
     const container = element(`chart_${place}`);
     container.hidden = false; // a chart asks for the width of its container
     const result = await vegaEmbed(container, { ...data.charts[theme()][specification()], description: texts[place] }, {
@@ -33,6 +47,7 @@ const charts = (() => {
       formatLocale: data.format_locale,
       timeFormatLocale: data.time_locale,
     });
+    if (link) result.view.addEventListener("click", openBy(link));
     (await before)?.finalize();
     container.dataset.theme = theme();
     return result.view;

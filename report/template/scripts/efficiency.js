@@ -13,7 +13,7 @@ const efficiency = (() => {
   function show() {
     const indices = selection.matching(rows);
     const before = period.before() && sumsOf(selection.matching(rows, period.before())).share;
-    tiles.show("efficiency", sumsOf(indices).share, before, words.percents);
+    tiles.show("efficiency", sumsOf(indices).share, before, words.percents, { showChange: (share) => `${words.tenths(100 * share)} ${texts.points_of_percent}` });
     const quarters = groupedBy(indices, rows.quarter).map(([order, those]) => ({ order, name: values.quarter[order], ...sumsOf(those) }));
     tables.fill(
       "table_efficiency",

@@ -4,6 +4,7 @@ const leadTime = (() => {
   const { sortedCents, percentile, groupedBy } = statistics;
   const { labelled } = charts;
   const LONGEST = 20;
+  const ROLLING = { percent: 85, days: 30, least: 10 };
   const hasAny = issues.cents.some((cents) => cents !== null);
 
   const view = "lead_time";
@@ -11,7 +12,7 @@ const leadTime = (() => {
   charts.add({ view, place: "percentiles", specification: () => "percentiles" });
   // dots on a canvas: 50,000 of them as elements would stop the browser
   charts.add({
-    view, place: "scatter", renderer: "canvas", describe: aboutIssue,
+    view, place: "scatter", renderer: "canvas", describe: aboutIssue, link: (i) => links.addressOf(issues, i),
     specification: () => (element("logarithmic").checked ? "scatter_log" : "scatter"),
   });
 
@@ -23,6 +24,7 @@ const leadTime = (() => {
       issues.assignee ? `${texts.assignee}: ${words.named(issues.assignee[i])}` : null,
       `${texts.resolved}: ${words.day(issues.date[i])}`,
       `${texts.lead_time}: ${words.days(issues.cents[i])}`,
+      links.addressOf(issues, i) && texts.click,
     ];
     return lines.filter((line) => line !== null).join("\n");
   }
@@ -33,7 +35,7 @@ const leadTime = (() => {
     const before = period.before() && sortedCents(indicesIn(period.before()));
     tiles.show("n", sorted.length, before && before.length, words.whole);
     percents.headlines.forEach((percent) => {
-      tiles.show(`p${percent}`, percentile(sorted, percent), before && percentile(before, percent), words.shortDays, texts.days);
+      tiles.show(`p${percent}`, percentile(sorted, percent), before && percentile(before, percent), words.shortDays, { unit: texts.days });
     });
   }
 
@@ -129,18 +131,47 @@ const leadTime = (() => {
       { title: texts.resolved, kind: "day", of: (i) => issues.date[i] },
       { title: texts.lead_time, kind: "days", of: (i) => issues.cents[i] },
     ];
-    tables.fill("table_longest", columns, longest.map((i) => ({ cells: columns.map((column) => column.of(i)) })));
+    tables.fill("table_longest", columns, longest.map((i) => ({
+      cells: columns.map((column) => column.of(i)), link: links.addressOf(issues, i),
+    })));
+  }
+
+  // The percentile of the days up to each of some 150 days of the period, null where they have too few
+  // issues; from the day on that has so many days of the selection before it.
+  function rolling() {
+    const { from, to } = period.now();
+    const indices = indicesIn({ from: from - ROLLING.days + 1, to });
+    if (!indices.length) return [];
+    const first = Math.max(from, issues.date[indices[0]] + ROLLING.days - 1);
+    const step = Math.max(1, Math.ceil((to - first) / 150));
+    const points = [];
+    for (let day = first + ((to - first) % step), low = 0, high = 0; day <= to; day += step) {
+      while (high < indices.length && issues.date[indices[high]] <= day) high++;
+      while (low < high && issues.date[indices[low]] <= day - ROLLING.days) low++;
+      const cents = high - low < ROLLING.least ? null : percentile(sortedCents(indices.slice(low, high)), ROLLING.percent);
+      points.push({ date: day * words.DAY, cents, days: cents === null ? null : cents / 100 });
+    }
+    return points;
   }
 
   function showScatter(indices, sorted, empty) {
     const lines = percents.headlines.map((percent) => ({ percent, cents: percentile(sorted, percent) }));
-    charts.key("scatter", lines.map(({ percent, cents }, place) => ({
-      text: `${words.percent(percent)} · ${words.shortDays(cents)} ${texts.days}`,
-      style: data.keys.headline_styles[place],
-      colour: (of) => of.headline,
-    })));
+    const rolled = rolling();
+    charts.key("scatter", [
+      ...lines.map(({ percent, cents }, place) => ({
+        text: `${words.percent(percent)} · ${words.shortDays(cents)} ${texts.days}`,
+        style: data.keys.headline_styles[place],
+        colour: (of) => of.headline,
+      })),
+      {
+        text: words.fill(texts.rolling, { p: ROLLING.percent, days: words.shortDays(rolled.at(-1)?.cents ?? null) }),
+        style: "solid",
+        colour: (of) => of.rolling,
+      },
+    ]);
     return charts.give("scatter", {
       scatter: indices.map((i) => ({ i, date: issues.date[i] * words.DAY, days: issues.cents[i] / 100 })),
+      rolling: rolled,
       lines: sorted.length ? lines.map(({ percent, cents }) => ({ percent, days: cents / 100 })) : [],
     }, { empty, signals: { opacity: Math.max(0.12, Math.min(0.65, 60 / Math.sqrt(indices.length + 1))) } });
   }

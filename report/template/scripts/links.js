@@ -2,7 +2,7 @@
 const links = (() => {
   // the address of an issue by its row in a table of columns; null: none
   function addressOf(rows, i) {
-    const base = data.addresses?.[data.values.tracker[rows.tracker[i]]];
+    const base = data.addresses[data.values.tracker[rows.tracker[i]]];
     return base ? base + encodeURIComponent(rows.id[i]) : null;
   }
 

@@ -17,7 +17,7 @@ async function show() {
 }
 
 // Draw a view anew, in the present theme and width.
-async function open(name) {
+async function openView(name) {
   opened = name;
   tabs.forEach((tab) => {
     const isOpen = tab.dataset.view === name;
@@ -31,13 +31,13 @@ async function open(name) {
 
 function startTabs() {
   tabs.forEach((tab, place) => {
-    tab.addEventListener("click", () => open(tab.dataset.view));
+    tab.addEventListener("click", () => openView(tab.dataset.view));
     tab.addEventListener("keydown", ({ key }) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
       if (!step) return;
       const next = tabs[(place + step + tabs.length) % tabs.length];
       next.focus();
-      open(next.dataset.view);
+      openView(next.dataset.view);
     });
   });
 }
@@ -46,14 +46,14 @@ function startTabs() {
 function openAsked() {
   const name = address.read();
   selection.refresh();
-  return open(name in VIEWS ? name : "lead_time");
+  return openView(name in VIEWS ? name : "lead_time");
 }
 
 async function start() {
   run.show();
   startTabs();
   selection.start(show);
-  charts.start(() => open(opened));
+  charts.start(() => openView(opened));
   addEventListener("hashchange", openAsked);
   Object.values(VIEWS).flat().forEach((view) => view.start?.(show));
   await openAsked();
