@@ -312,7 +312,7 @@ def _cumulative(texts: dict[str, Any], theme: Theme) -> alt.LayerChart:
     x = _dates()
     areas = (
         alt.Chart(alt.NamedData("cumulative"))
-        .mark_area(stroke=theme.paper, strokeWidth=0.7)
+        .mark_area()
         .encode(
             x=x,
             y=alt.Y("n:Q", title=texts["issues_short"], stack="zero", axis=_whole_numbers()),

@@ -480,19 +480,19 @@ def test_the_page_stays_usable_with_fifty_thousand_issues(browser: Any, tmp_path
             "age": [i * 100 for i in range(500, 0, -1)],
         },
         "cumulative": {
-            "team": [i % teams for i in range(n)],
-            "issue_type": [i % 2 for i in range(n)],
-            "category": [i // 2 % 2 for i in range(n)],
-            "day": [19_700 + i * 1_000 // n for i in range(n)],
-            "change": [1] * n,
+            "team": [i % teams for i in range(n // 4)],
+            "issue_type": [i % 2 for i in range(n // 4)],
+            "category": [i // 2 % 2 for i in range(n // 4)],
+            "day": [19_700 + i * 4_000 // n for i in range(n // 4)],
+            "change": [1] * (n // 4),
         },
         "weeks": {
             name: [0] for name in ("team", "issue_type", "monday", "created", "started", "done")
         },
         "state_times": {
-            **{name: [0] * n for name in ("team", "issue_type", "sprint", "quarter", "date")},
-            **{name: [1] * n for name in ("state", "category", "issues", "visits")},
-            **{name: [100] * n for name in ("seconds", "work_cents")},
+            **{name: [0] * 9_000 for name in ("team", "issue_type", "sprint", "quarter", "date")},
+            **{name: [1] * 9_000 for name in ("state", "category", "issues", "visits")},
+            **{name: [100] * 9_000 for name in ("seconds", "work_cents")},
         },
         "efficiency": {
             **{name: [0] for name in ("team", "issue_type", "sprint", "quarter", "date")},
@@ -522,13 +522,13 @@ def test_the_page_stays_usable_with_fifty_thousand_issues(browser: Any, tmp_path
     }  # fmt: skip
     path = tmp_path / "report.html"
     path.write_text(render(content, locale="en"), encoding="utf-8")
-    assert path.stat().st_size < 8_000_000
+    assert path.stat().st_size < 5_000_000
     started = datetime.now(timezone.utc)
     page = Page(browser, path)
     page.pick("team", "Team 3")
     assert number(page.text("#tile_n")) == n / teams
     page.open("flow")
-    assert page.table("cumulative")[0][1:] == ["0", "0", "6,250", "0", "0"]
+    assert page.table("cumulative")[0][1:] == ["0", "0", "1,563", "0", "0"]
     # measured: 3 s to open and 0.5 s a selection on two cores; ten times that is a fault
     assert datetime.now(timezone.utc) - started < timedelta(seconds=35)
     assert page.complaints() == []
@@ -615,7 +615,13 @@ def test_the_command_writes_the_page_and_says_where(
     assert completed.returncode == 0, completed.stderr
     path = Path(completed.stdout.strip())
     assert path == project.root / ".local" / "report.html"
-    assert "<title>Lead time and throughput</title>" in path.read_text(encoding="utf-8")
+    content = path.read_text(encoding="utf-8")
+    assert "<title>Lead time and throughput</title>" in content
+    assert '"addresses":{}' in content
+    completed = command(project, **environment, REPORT_DETAILS="true")
+    assert completed.returncode == 0, completed.stderr
+    addresses = f'"addresses":{{"youtrack":"{environment["YOUTRACK_URL"]}/issue/"}}'
+    assert addresses in path.read_text(encoding="utf-8")
     for name, value in (("LOCALE", "de"), ("REPORT_DETAILS", "perhaps")):
         refused = command(project, **environment, **{name: value})
         assert refused.returncode == 78
