@@ -44,6 +44,7 @@ class Theme:
     headline: str
     rolling: str
     percentiles: tuple[str, ...]
+    confidences: tuple[str, ...]
     outcomes: tuple[str, ...]
     bands: tuple[str, ...]
 
@@ -58,6 +59,7 @@ THEMES = {
         headline="#b4533b",
         rolling="#122f4f",
         percentiles=("#6b8fb3", "#4f86bd", "#2f6fab", "#1f4f80", "#b4533b", "#122f4f"),
+        confidences=("#6b8fb3", "#2f6fab", "#b4533b", "#122f4f"),
         outcomes=("#8493a8", "#2f6fab", "#b9770e", "#8f3d28", HATCHED),
         bands=("#3c7d4f", "#b9770e", "#2f6fab", "#8493a8"),
     ),
@@ -70,6 +72,7 @@ THEMES = {
         headline="#f0936f",
         rolling="#f5d76e",
         percentiles=("#6089b3", "#7ba6d1", "#5b9bd8", "#a9cdf2", "#f0936f", "#dcebfa"),
+        confidences=("#6089b3", "#5b9bd8", "#f0936f", "#dcebfa"),
         outcomes=("#8b9bb0", "#5b9bd8", "#e3a64e", "#e07a5f", HATCHED),
         bands=("#57a773", "#e3a64e", "#5b9bd8", "#8b9bb0"),
     ),
@@ -369,11 +372,13 @@ def _forecast(texts: dict[str, Any], theme: Theme) -> alt.LayerChart:
     ]
     lines = [
         base.mark_line(
-            color=theme.headline if percent == 85 else theme.accent,
+            color=colour,
             strokeWidth=2.6 if percent == 85 else 1.6,
             strokeDash=DASHES[style],
         ).encode(x=x, y=done(f"p{percent}"))
-        for percent, style in zip(CONFIDENCES, CONFIDENCE_STYLES, strict=True)
+        for percent, style, colour in zip(
+            CONFIDENCES, CONFIDENCE_STYLES, theme.confidences, strict=True
+        )
     ]
     open_issues = (
         alt.Chart(alt.NamedData("forecast_open"))

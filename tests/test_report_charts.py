@@ -461,7 +461,7 @@ def test_on_a_phone_every_label_is_there_and_none_lies_on_another(
     page.clear()
     page.open("flow")
     assert page.script("return document.documentElement.scrollWidth") <= PHONE["width"]
-    for place, table, column in (("state_times", "state_times", 0), ("ageing", "in_work", 3)):
+    for place, table, column in (("state_times", "state_times", 0), ("ageing", "in_work", 2)):
         found = labels(page, place, "Y-axis")
         assert {row[column] for row in page.table(table)} <= {one["text"] for one in found}
         assert all(one["opacity"] == "1" for one in found)

@@ -39,13 +39,13 @@ const ageing = (() => {
     const more = (name) => (rows[name] ? [{ title: texts[name], of: (i) => words.named(rows[name][i]) }] : []);
     const columns = [
       { title: texts.issue, of: (i) => rows.id[i] },
+      { title: texts.age, kind: "days", strong: true, of: (i) => rows.age[i] },
+      { title: texts.state, of: (i) => words.named(values.state[rows.state[i]]) },
+      { title: texts.state_age, kind: "days", of: (i) => rows.state_age[i] },
       ...more("summary"),
       { title: texts.team, of: (i) => words.named(values.team[rows.team[i]]) },
       { title: texts.issue_type, of: (i) => words.named(values.issue_type[rows.issue_type[i]]) },
       ...more("assignee"),
-      { title: texts.state, of: (i) => words.named(values.state[rows.state[i]]) },
-      { title: texts.age, kind: "days", of: (i) => rows.age[i] },
-      { title: texts.state_age, kind: "days", of: (i) => rows.state_age[i] },
     ];
     const shown = indices.slice(0, OLDEST);
     element("in_work_shown").textContent = words.fill(texts.in_work_shown, { shown: shown.length, all: words.whole(indices.length) });

@@ -75,7 +75,7 @@ const forecast = (() => {
     charts.key("forecast", [
       ...confidences.map((percent, place) => ({
         text: words.fill(texts.confidence, { p: percent }), style: data.keys.confidence_styles[place],
-        colour: (of) => (percent === 85 ? of.headline : of.accent),
+        colour: (of) => of.confidences[place],
       })),
       { text: words.fill(texts.open_now, { n: words.whole(open) }), style: "dashed", colour: (of) => of.muted },
     ]);

@@ -61,8 +61,8 @@ const tables = (() => {
   // head: [{ title, kind, strong }]; rows: [{ cells, isGroup, inner, link }]; the link is the first cell's
   function fillTable(id, head, rows) {
     const header = make("tr");
-    head.forEach(({ title, kind = "text" }) => {
-      const one = make("th", title, kind === "text" ? "text" : "");
+    head.forEach(({ title, kind = "text" }, place) => {
+      const one = make("th", title, place === 0 || kind === "text" ? "text" : "");
       one.scope = "col";
       header.append(one);
     });
