@@ -34,7 +34,7 @@ class Look:
 
 
 # Down to the end of the charts; the table below them is cut off.
-README = Look(width=1280, height=1935)
+README = Look(width=1280, height=2003)
 LOOKS = {
     "english": Look(width=1280, height=2500),
     "russian": Look(width=1280, height=2500, locale="ru"),

@@ -16,6 +16,7 @@ from conftest import PostgresServer
 from pages import Page, fetch, needs_browser, number
 
 from report.page import write_report
+from report.periods import DAY, find_periods
 
 pytestmark = needs_browser
 
@@ -454,7 +455,25 @@ def test_the_address_holds_what_is_selected_and_opens_it_again(
     assert again.text("[data-dimension=quarter] .chosen") == quarter
     again.clear()
     assert again.script("return location.hash") in ("", "#")
+    # names that every object of JavaScript has are none of ours
+    odd = Page(browser, file, "#view=constructor&period=toString&time_unit=valueOf&unit=x")
+    assert visible(odd, "view_lead_time")
+    assert odd.script("return document.getElementById('period').value") == "all"
+    assert odd.complaints() == []
     assert again.complaints() == []
+
+
+def test_a_period_and_the_one_before_are_equally_long() -> None:
+    today = date(2028, 3, 31)
+    found = find_periods(today)
+    assert {name: (one.before, one.start) for name, one in found.items()} == {
+        "days": (date(2027, 10, 4), date(2028, 1, 2)),
+        "quarter": (date(2027, 10, 2), date(2028, 1, 1)),
+        "year": (date(2026, 4, 2), date(2027, 4, 2)),
+    }
+    assert all((one.start - one.before) == (today - one.start) + DAY for one in found.values())
+    first = find_periods(date(2028, 10, 1))["quarter"]
+    assert (first.before, first.start) == (date(2028, 9, 30), date(2028, 10, 1))
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ function startTabs() {
 function openAsked() {
   const name = address.read();
   selection.refresh();
-  return openView(name in VIEWS ? name : "lead_time");
+  return openView(Object.hasOwn(VIEWS, name) ? name : "lead_time");
 }
 
 async function start() {

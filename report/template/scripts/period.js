@@ -8,7 +8,7 @@ const period = (() => {
   const isAll = () => select.value === "all";
 
   function choose(name) {
-    select.value = name in data.periods ? name : "all";
+    select.value = Object.hasOwn(data.periods, name) ? name : "all";
   }
 
   function show() {
