@@ -35,7 +35,7 @@ const charts = (() => {
   }
 
   async function embed({ place, specification, renderer, describe, link }, before) {
-    const container = element(`chart_${place}`);
+    const container = element(`chart_${place}`), former = await before; // never two at once in one place
     container.hidden = false; // a chart asks for the width of its container
     const result = await vegaEmbed(container, { ...data.charts[theme()][specification()], description: texts[place] }, {
       ast: true, // no code is made of strings: the page's policy forbids it
@@ -48,7 +48,7 @@ const charts = (() => {
       timeFormatLocale: data.time_locale,
     });
     if (link) result.view.addEventListener("click", openBy(link));
-    (await before)?.finalize();
+    former?.finalize();
     container.dataset.theme = theme();
     return result.view;
   }
