@@ -97,7 +97,7 @@ def write_page(
             locale=locale,
             details=details,
             is_demo=is_demo,
-            addresses=_issue_addresses() if details else {},
+            addresses=issue_addresses() if details else {},
         )
     except OSError as error:
         raise ReportError(
@@ -108,7 +108,7 @@ def write_page(
         connection.close()
 
 
-def _issue_addresses() -> dict[str, str]:
+def issue_addresses() -> dict[str, str]:
     """What the addresses of issues begin with, by the name of each tracker that has one."""
     _, settings = read_settings()
     found = {each.name: each.issue_address(settings[each.name]) for each in TRACKERS}

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from conftest import PostgresServer
 from pages import Page, fetch, needs_browser, number
 
+from pipeline.page import issue_addresses
 from report.page import write_report
 from report.periods import DAY, find_periods
 
@@ -611,6 +613,21 @@ def test_links_lead_to_the_tracker_with_details_and_nowhere_without(
     assert unquote(link) == ADDRESSES["youtrack"] + longest
     assert Page(browser, plain, "#view=flow").script("return document.links.length") == 0
     assert page.complaints() == []
+
+
+def test_each_tracker_knows_where_its_issues_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("YOUTRACK_", "YANDEX_TRACKER_"))]:
+        monkeypatch.delenv(name)
+    assert issue_addresses() == {}
+    monkeypatch.setenv("YANDEX_TRACKER_ORG_ID", "4711")
+    monkeypatch.setenv("YOUTRACK_URL", "https://youtrack.example.org/youtrack/api/")
+    assert issue_addresses() == {
+        "youtrack": "https://youtrack.example.org/youtrack/issue/",
+        "yandex_tracker": "https://tracker.yandex.ru/",
+    }
+    # a stand-in's pages stand nowhere
+    monkeypatch.setenv("YANDEX_TRACKER_URL", "http://127.0.0.1:4711")
+    assert "yandex_tracker" not in issue_addresses()
 
 
 # ---- nothing, languages, keyboard
