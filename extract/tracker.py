@@ -87,6 +87,12 @@ class Tracker(Protocol):
     def examine(self, settings: Any) -> Iterator[Found]:
         """Ask it what a run will need, without changing anything."""
 
+    def issue_address(self, settings: Any) -> str | None:
+        """What the address of an issue in a browser begins with, before its readable id.
+
+        None without an address.
+        """
+
     def load(self, settings: Any, order: Load) -> LoadReport:
         """Bring its raw schema up to date.
 

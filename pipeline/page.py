@@ -1,7 +1,7 @@
 """`python -m pipeline.page`: write .local/report.html, one page over the marts.
 
-LOCALE is en or ru. REPORT_DETAILS=true puts summaries and assignees into the page, which is then
-as confidential as they are.
+LOCALE is en or ru. REPORT_DETAILS=true puts summaries, assignees and links to the tracker into the
+page, which is then as confidential as they are.
 """
 
 import argparse
@@ -10,8 +10,14 @@ import tempfile
 from pathlib import Path
 
 from extract.errors import RunError, disk_faults_named
+from extract.trackers import TRACKERS
 from pipeline.database import Database, open_database
-from pipeline.settings import PROJECT_ROOT, load_environment, nothing_is_configured
+from pipeline.settings import (
+    PROJECT_ROOT,
+    load_environment,
+    nothing_is_configured,
+    read_settings,
+)
 from report.browser import LOOKS, print_page, take_picture
 from report.data import ReportError
 from report.page import write_report
@@ -85,7 +91,14 @@ def write_page(
     locale, details = locale or read_locale(), read_details()
     connection = database.connect()
     try:
-        return write_report(connection, output, locale=locale, details=details, is_demo=is_demo)
+        return write_report(
+            connection,
+            output,
+            locale=locale,
+            details=details,
+            is_demo=is_demo,
+            addresses=issue_addresses() if details else {},
+        )
     except OSError as error:
         raise ReportError(
             f"{output} cannot be written ({error.strerror}); "
@@ -93,6 +106,13 @@ def write_page(
         ) from None
     finally:
         connection.close()
+
+
+def issue_addresses() -> dict[str, str]:
+    """What the addresses of issues begin with, by the name of each tracker that has one."""
+    _, settings = read_settings()
+    found = {each.name: each.issue_address(settings[each.name]) for each in TRACKERS}
+    return {name: address for name, address in found.items() if address}
 
 
 if __name__ == "__main__":

@@ -30,20 +30,25 @@ class Look:
     height: int
     locale: str = "en"
     is_dark: bool = False
+    view: str = "lead_time"
 
 
 # Down to the end of the charts; the table below them is cut off.
-README = Look(width=1280, height=1935)
+README = Look(width=1280, height=2003)
 LOOKS = {
     "english": Look(width=1280, height=2500),
     "russian": Look(width=1280, height=2500, locale="ru"),
     "dark": Look(width=1280, height=2500, is_dark=True),
     "phone": Look(width=390, height=3300),
     "phone-russian-dark": Look(width=390, height=3300, locale="ru", is_dark=True),
+    "flow": Look(width=1280, height=2700, view="flow"),
+    "flow-russian-dark": Look(width=1280, height=2700, locale="ru", is_dark=True, view="flow"),
+    "flow-phone": Look(width=390, height=4200, view="flow"),
+    "flow-phone-russian-dark": Look(width=390, height=4200, locale="ru", is_dark=True, view="flow"),
 }
 # Chromium makes no window as narrow as a phone: the page stands in a frame of that width.
 FRAME = (
-    '<!doctype html><body style="margin:0"><iframe src="{page}" '
+    '<!doctype html><body style="margin:0"><iframe src="{page}#view={look.view}" '
     'style="border:0;width:{look.width}px;height:{look.height}px"></iframe>'
 )
 

@@ -12,6 +12,9 @@ CHARTED = (10, 25, 50, 75, 85, 90)
 TABLED = (10, 25, 50, 75, 85, 90, 95)
 
 OUTCOMES = ("planned", "completed", "added", "carried_over", "still_open")
+# the bands of the cumulative flow from the bottom up, and the bars of time in state
+BANDS = ("done", "waiting", "in_progress", "todo")
+CONFIDENCES = (50, 70, 85, 95)
 # the pattern of the page that open sprints' open issues are drawn with (template/page.html)
 HATCHED = "url(#hatch)"
 
@@ -23,6 +26,10 @@ DASHES = {"solid": [1, 0], "dashed": [7, 4], "dotted": [2, 3]}
 CHARTED_STYLES = ("dotted", "dashed", "solid", "solid", "solid", "dashed")
 HEADLINE_STYLES = ("solid", "dashed", "dotted")
 CHARTED_WIDTHS = (1.6, 1.6, 3.4, 1.6, 2.6, 1.6)
+CONFIDENCE_STYLES = ("dotted", "dashed", "solid", "dashed")
+
+# Days on a scale on which both an hour and a year can be told.
+LOGARITHMIC_TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,11 @@ class Theme:
     domain: str
     accent: str
     headline: str
+    rolling: str
     percentiles: tuple[str, ...]
+    confidences: tuple[str, ...]
     outcomes: tuple[str, ...]
+    bands: tuple[str, ...]
 
 
 THEMES = {
@@ -47,8 +57,11 @@ THEMES = {
         domain="#c9d0da",
         accent="#2f6fab",
         headline="#b4533b",
+        rolling="#122f4f",
         percentiles=("#6b8fb3", "#4f86bd", "#2f6fab", "#1f4f80", "#b4533b", "#122f4f"),
+        confidences=("#6b8fb3", "#2f6fab", "#b4533b", "#122f4f"),
         outcomes=("#8493a8", "#2f6fab", "#b9770e", "#8f3d28", HATCHED),
+        bands=("#3c7d4f", "#b9770e", "#2f6fab", "#8493a8"),
     ),
     "dark": Theme(
         paper="#1a212b",
@@ -57,8 +70,11 @@ THEMES = {
         domain="#465263",
         accent="#5b9bd8",
         headline="#f0936f",
+        rolling="#f5d76e",
         percentiles=("#6089b3", "#7ba6d1", "#5b9bd8", "#a9cdf2", "#f0936f", "#dcebfa"),
+        confidences=("#6089b3", "#5b9bd8", "#f0936f", "#dcebfa"),
         outcomes=("#8b9bb0", "#5b9bd8", "#e3a64e", "#e07a5f", HATCHED),
+        bands=("#57a773", "#e3a64e", "#5b9bd8", "#8b9bb0"),
     ),
 }
 
@@ -70,6 +86,9 @@ def keys() -> dict[str, Any]:
         "charted_styles": CHARTED_STYLES,
         "headline_styles": HEADLINE_STYLES,
         "outcomes": OUTCOMES,
+        "bands": BANDS,
+        "confidences": CONFIDENCES,
+        "confidence_styles": CONFIDENCE_STYLES,
     }
 
 
@@ -88,6 +107,14 @@ def _of_theme(texts: dict[str, Any], theme: Theme, buckets: int) -> dict[str, di
         "throughput_narrow": _throughput(texts, theme, angle=-90),
         "scatter": _scatter(texts, theme, "linear"),
         "scatter_log": _scatter(texts, theme, "symlog"),
+        "ageing": _ageing(texts, theme, label_limit=180),
+        "ageing_narrow": _ageing(texts, theme, label_limit=96),
+        "cumulative": _cumulative(texts, theme),
+        "weekly": _weekly(texts, theme),
+        "forecast": _forecast(texts, theme),
+        "state_times": _state_times(theme, label_limit=180),
+        "state_times_narrow": _state_times(theme, label_limit=96),
+        "efficiency": _efficiency(theme),
     }
     return {name: _dressed(chart, theme).to_dict() for name, chart in charts.items()}
 
@@ -188,7 +215,7 @@ def _throughput(texts: dict[str, Any], theme: Theme, *, angle: int) -> alt.Chart
 
 
 def _scatter(texts: dict[str, Any], theme: Theme, scale: str) -> alt.LayerChart:
-    ticks = {} if scale == "linear" else {"values": [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]}
+    ticks = {} if scale == "linear" else {"values": list(LOGARITHMIC_TICKS)}
     y = alt.Y(
         "days:Q",
         title=texts["days"],
@@ -201,12 +228,7 @@ def _scatter(texts: dict[str, Any], theme: Theme, scale: str) -> alt.LayerChart:
         # 50,000 of them: no accessible name and no check of validity for each
         .mark_circle(color=theme.accent, size=26, opacity=opacity, aria=False, invalid=None)
         .encode(
-            x=alt.X(
-                "date:T",
-                title=None,
-                scale=alt.Scale(type="utc"),
-                axis=alt.Axis(tickCount=8, format=DATES),
-            ),
+            x=_dates(),
             y=y,
             tooltip="i:N",
         )
@@ -216,15 +238,196 @@ def _scatter(texts: dict[str, Any], theme: Theme, scale: str) -> alt.LayerChart:
     lines = alt.Chart(alt.NamedData("lines")).encode(y=y)
     halo = lines.mark_rule(color=theme.paper, strokeWidth=5, opacity=0.75)
     rules = lines.mark_rule(color=theme.headline, strokeWidth=2).encode(
-        strokeDash=alt.StrokeDash(
-            "percent:N",
-            scale=alt.Scale(
-                domain=list(HEADLINES), range=[DASHES[style] for style in HEADLINE_STYLES]
+        strokeDash=_headline_dashes()
+    )
+    base = alt.Chart(alt.NamedData("rolling")).encode(x=_dates(), y=y)
+    # a gap where the days have too few issues
+    rolled = [
+        base.mark_line(color=colour, strokeWidth=width, invalid="break-paths-filter-domains")
+        for colour, width in ((theme.paper, 5), (theme.rolling, 2))
+    ]
+    return alt.layer(dots, halo, rules, *rolled).properties(height=330)
+
+
+def _ageing(texts: dict[str, Any], theme: Theme, *, label_limit: int) -> alt.LayerChart:
+    """The states lie below each other, so that a phone shows every name.
+
+    The page gives it its height, of so many states as there are.
+    """
+    x = alt.X(
+        "days:Q",
+        title=texts["days"],
+        scale=alt.Scale(type="symlog", domainMin=0, nice=False),
+        axis=alt.Axis(values=list(LOGARITHMIC_TICKS), grid=True),
+    )
+    y = alt.Y(
+        "state:N",
+        sort=_in_order(),
+        title=None,
+        axis=alt.Axis(labelOverlap=False, labelLimit=label_limit),
+    )
+    lines = alt.Chart(alt.NamedData("ageing_lines")).encode(x=x)
+    halo = lines.mark_rule(color=theme.paper, strokeWidth=5, opacity=0.75)
+    rules = lines.mark_rule(color=theme.headline, strokeWidth=2).encode(
+        strokeDash=_headline_dashes()
+    )
+    dots = (
+        alt.Chart(alt.NamedData("ageing"))
+        .mark_circle(color=theme.accent, size=34, opacity=0.7, aria=False)
+        .encode(
+            x=x,
+            y=y,
+            yOffset=alt.YOffset("place:Q", scale=alt.Scale(domain=[-0.15, 1.15])),
+            tooltip="i:N",
+        )
+    )
+    return (halo + rules + dots).properties(height=46)
+
+
+def _headline_dashes() -> alt.StrokeDash:
+    return alt.StrokeDash(
+        "percent:N",
+        scale=alt.Scale(domain=list(HEADLINES), range=[DASHES[style] for style in HEADLINE_STYLES]),
+        legend=None,
+    )
+
+
+def _dates(field: str = "date:T") -> alt.X:
+    return alt.X(
+        field,
+        title=None,
+        scale=alt.Scale(type="utc"),
+        axis=alt.Axis(tickCount=8, format=DATES, labelOverlap=True),
+    )
+
+
+def _told(data: str, theme: Theme, x: alt.X, *, width: float) -> alt.Chart:
+    """Unseen lines to point at, each with words for all that stands at its place."""
+    return (
+        alt.Chart(alt.NamedData(data))
+        .mark_rule(color=theme.muted, opacity=0, strokeWidth=width, aria=False)
+        .encode(x=x, tooltip="tip:N")
+    )
+
+
+def _cumulative(texts: dict[str, Any], theme: Theme) -> alt.LayerChart:
+    series = [texts["categories"][name] for name in BANDS]
+    x = _dates()
+    areas = (
+        alt.Chart(alt.NamedData("cumulative"))
+        .mark_area()
+        .encode(
+            x=x,
+            y=alt.Y("n:Q", title=texts["issues_short"], stack="zero", axis=_whole_numbers()),
+            color=alt.Color(
+                "series:N", scale=alt.Scale(domain=series, range=list(theme.bands)), legend=None
             ),
+            order="order:Q",
+        )
+    )
+    return (areas + _told("cumulative_told", theme, x, width=8)).properties(height=300)
+
+
+def _weekly(texts: dict[str, Any], theme: Theme) -> alt.LayerChart:
+    y = alt.Y("done:Q", title=texts["issues_short"], axis=_whole_numbers())
+    bars = (
+        alt.Chart(alt.NamedData("weekly"))
+        .mark_bar(cornerRadiusEnd=1.5)
+        .encode(
+            x=_dates("from:T"),
+            x2="to:T",
+            y=y,
+            y2=alt.Y2Datum(0),
+            color=alt.Color(
+                "is_complete:N",
+                scale=alt.Scale(domain=[True, False], range=[theme.accent, HATCHED]),
+                legend=None,
+            ),
+            tooltip="tip:N",
+        )
+    )
+    mean = (
+        alt.Chart(alt.NamedData("weekly_mean"))
+        .mark_rule(color=theme.headline, strokeWidth=2)
+        .encode(x="from:T", x2="to:T", y=y)
+    )
+    return (bars + mean).properties(height=240)
+
+
+def _forecast(texts: dict[str, Any], theme: Theme) -> alt.LayerChart:
+    base = alt.Chart(alt.NamedData("forecast"))
+    x = alt.X(
+        "week:Q",
+        title=texts["weeks_ahead"],
+        scale=alt.Scale(nice=False),
+        axis=alt.Axis(tickMinStep=1, format="d", grid=False),
+    )
+
+    def done(field: str) -> alt.Y:
+        return alt.Y(f"{field}:Q", title=texts["issues_short"], axis=_whole_numbers())
+
+    fan = [
+        base.mark_area(color=theme.accent, opacity=opacity).encode(x=x, y=done(low), y2=high)
+        for low, high, opacity in (("p95", "p50", 0.16), ("p85", "p70", 0.22))
+    ]
+    lines = [
+        base.mark_line(
+            color=colour,
+            strokeWidth=2.6 if percent == 85 else 1.6,
+            strokeDash=DASHES[style],
+        ).encode(x=x, y=done(f"p{percent}"))
+        for percent, style, colour in zip(
+            CONFIDENCES, CONFIDENCE_STYLES, theme.confidences, strict=True
+        )
+    ]
+    open_issues = (
+        alt.Chart(alt.NamedData("forecast_open"))
+        .mark_rule(color=theme.muted, strokeWidth=1.6, strokeDash=DASHES["dashed"])
+        .encode(y=done("open"))
+    )
+    told = _told("forecast", theme, x, width=22)
+    return alt.layer(*fan, *lines, open_issues, told).properties(height=270)
+
+
+def _state_times(theme: Theme, *, label_limit: int) -> alt.LayerChart:
+    base = alt.Chart(alt.NamedData("state_times")).encode(
+        x=alt.X("time:Q", title=None, axis=None),
+        y=alt.Y(
+            "state:N",
+            sort=_in_order(),
+            title=None,
+            axis=alt.Axis(labelOverlap=False, labelLimit=label_limit),
+        ),
+        tooltip="tip:N",
+    )
+    bars = base.mark_bar(cornerRadiusEnd=2).encode(
+        color=alt.Color(
+            "category:N",
+            scale=alt.Scale(domain=list(BANDS), range=list(theme.bands)),
             legend=None,
         )
     )
-    return (dots + halo + rules).properties(height=330)
+    numbers = base.mark_text(align="left", dx=5, color=theme.muted, fontSize=11).encode(
+        text="number:N"
+    )
+    padding = {"left": 5, "top": 5, "right": 56, "bottom": 5}
+    return (bars + numbers).properties(height=28, padding=padding)
+
+
+def _efficiency(theme: Theme) -> alt.LayerChart:
+    base = alt.Chart(alt.NamedData("efficiency")).encode(
+        x=alt.X("label:O", sort=_in_order(), title=None, axis=_lines_of_words()),
+        y=alt.Y(
+            "share:Q",
+            title=None,
+            scale=alt.Scale(domain=[0, 100]),
+            axis=alt.Axis(orient="right", labelExpr="datum.label + ' %'", tickCount=5),
+        ),
+        tooltip="tip:N",
+    )
+    bars = base.mark_bar(color=theme.accent, cornerRadiusEnd=2, size=30)
+    numbers = base.mark_text(dy=-7, color=theme.muted, fontSize=11).encode(text="number:N")
+    return (bars + numbers).properties(height=240)
 
 
 def _whole_numbers() -> alt.Axis:

@@ -8,16 +8,20 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.errors import DatabaseError, RunError
+from report import flow
+from report.columns import DIMENSIONS, Table, day_number, select
+from report.periods import encoded
 
-DIMENSIONS = ("team", "issue_type", "sprint", "quarter")
 MEASURES = ("planned", "completed", "planned_completed", "added", "carried_over")
-EPOCH = date(1970, 1, 1)
 
 # how the marts say that a text is not known
 NONE = "(none)"
 
-# Everything that the marts' percentiles are made of, and nothing else.
-MEASURED = "is_done and not is_excluded_team and not has_time_error and lead_time_days is not null"
+# Everything that percentiles of lead time and of cycle time are made of, and nothing else.
+MEASURED = (
+    "is_done and not is_excluded_team and not has_time_error "
+    "and coalesce(lead_time_days, cycle_time_days) is not null"
+)
 
 MISSING = (
     psycopg2.errors.InvalidSchemaName,
@@ -60,64 +64,75 @@ def _published(cursor: Any) -> int:
 
 
 def _read(cursor: Any, *, details: bool) -> dict[str, Any]:
-    issues = _rows(
-        cursor,
-        f"""
-        select team, issue_type, sprint, quarter, issue_id_readable, sprint_start_date,
-            resolved_date, (lead_time_days * 100)::bigint,
-            coalesce(lead_time_bucket_order, 2147483647), lead_time_bucket,
-            (lead_time_source = 'field')::integer
-            {", summary, assignee" if details else ""}
-        from marts.fct_issues where {MEASURED} order by resolved_date, issue_id
-        """,  # noqa: S608  (no outside text)
-    )
-    if not issues:
+    issues = _issues(cursor, details=details)
+    if not issues.rows:
         _refuse_empty(cursor)
-    sums = ", ".join(f"sum({name}_count), sum({name}_points)" for name in MEASURES)
-    sprints = _rows(
-        cursor,
-        f"""
-        select team, issue_type, sprint, quarter, sprint_start_date, is_story, {sums}
-        from marts.agg_sprint_throughput group by 1, 2, 3, 4, 5, 6 order by 5, 3, 1, 2
-        """,  # noqa: S608  (no outside text)
-    )
-    values = _values(issues, sprints)
     time_zone = _time_zone(cursor)
-    codes = {name: {value: code for code, value in enumerate(values[name])} for name in DIMENSIONS}
-    data: dict[str, Any] = {
+    written_at = datetime.now(timezone.utc)
+    first, today = flow.read_days(cursor) or (written_at.date(), written_at.date())
+    tables = {"issues": issues, "throughput": _throughput(cursor)}
+    tables |= flow.read_tables(cursor, today, details=details)
+    values = _values(cursor, tables.values())
+    codes = {
+        name: {value: code for code, value in enumerate(those)} for name, those in values.items()
+    }
+    found = set(zip(issues.column("bucket"), issues.column("bucket_name"), strict=True))
+    buckets = sorted(pair for pair in found if pair[0] is not None)
+    places = {order: place for place, (order, _) in enumerate(buckets)}
+    data = {name: table.encoded(codes) for name, table in tables.items()}
+    del data["issues"]["bucket_name"]
+    data["issues"]["bucket"] = [places.get(order) for order in data["issues"]["bucket"]]
+    return data | {
         "values": values,
-        "buckets": [label for _, label in sorted({row[8:10] for row in issues})],
-        "issues": _encoded(issues, codes)
-        | {
-            "id": [row[4] for row in issues],
-            "date": [(row[6] - EPOCH).days for row in issues],
-            "cents": [row[7] for row in issues],
-            "bucket": _places(row[8] for row in issues),
-            "is_from_field": [row[10] for row in issues],
-        },
+        "buckets": [label for _, label in buckets],
         "sprints": _sprints(cursor, values["sprint"], time_zone),
-        "throughput": _encoded(sprints, codes)
-        | {"is_story": [int(row[5]) for row in sprints]}
-        | {
-            f"{name}_{unit}": [float(row[6 + 2 * place + offset] or 0) for row in sprints]
-            for place, name in enumerate(MEASURES)
-            for offset, unit in enumerate(("issues", "points"))
-        },
+        "forecast": flow.read_forecast(cursor).encoded({}),
+        "checks": flow.read_checks(cursor).encoded({}),
+        "points": [day_number(day) for day in flow.points(first, today)],
+        "periods": encoded(first, today),
         "status": _status(cursor),
         "time_zone": time_zone,
-        "written_at": _iso(datetime.now(timezone.utc)),
+        "written_at": _iso(written_at),
     }
-    if details:
-        data["issues"] |= {
-            "summary": [row[11] for row in issues],
-            "assignee": [row[12] for row in issues],
-        }
-    return data
 
 
-def _rows(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
-    cursor.execute(statement)
-    return cursor.fetchall()
+def _issues(cursor: Any, *, details: bool) -> Table:
+    """Done issues in the order of their resolution."""
+    extra = ("summary", "assignee") if details else ()
+    return select(
+        cursor,
+        (
+            *DIMENSIONS, "id", "tracker", "date", "cents", "bucket", "bucket_name",
+            "is_from_field", "cycle", *extra,
+        ),
+        f"""
+        select
+            team, issue_type, sprint, quarter, issue_id_readable, tracker, resolved_date,
+            lead_time_days * 100,
+            case when lead_time_days is not null
+                then coalesce(lead_time_bucket_order, 2147483647) end,
+            lead_time_bucket,
+            (lead_time_source = 'field')::integer, cycle_time_days * 100
+            {"".join(f", {name}" for name in extra)}
+        from marts.fct_issues where {MEASURED} order by resolved_date, issue_id
+        """,  # noqa: S608  (no outside text)
+    )  # fmt: skip
+
+
+def _throughput(cursor: Any) -> Table:
+    """What came of the sprints, by team and type."""
+    sums = [f"{name}_{unit}" for name in MEASURES for unit in ("count", "points")]
+    return select(
+        cursor,
+        (*DIMENSIONS, "is_story", *(name.replace("count", "issues") for name in sums)),
+        f"""
+        select
+            team, issue_type, sprint, quarter, is_story::integer,
+            {", ".join(f"coalesce(sum({name}), 0)::float8" for name in sums)}
+        from marts.agg_sprint_throughput
+        group by 1, 2, 3, 4, 5, sprint_start_date order by sprint_start_date, 3, 1, 2
+        """,  # noqa: S608  (no outside text)
+    )
 
 
 def _refuse_empty(cursor: Any) -> None:
@@ -127,29 +142,24 @@ def _refuse_empty(cursor: Any) -> None:
         raise ReportError("marts.fct_issues is empty; load and build with: make run")
 
 
-def _values(*tables: list[tuple[Any, ...]]) -> dict[str, list[str]]:
-    """The values of each dimension in the order of the page: sprints by time, the rest by name."""
-    found: dict[str, set[str]] = {
-        name: {row[place] for rows in tables for row in rows}
-        for place, name in enumerate(DIMENSIONS)
+def _values(cursor: Any, tables: Iterable[Table]) -> dict[str, list[str]]:
+    """The values of each coded column in the order of the page: by time, by way, else by name."""
+    found: dict[str, set[str]] = {name: set() for name in (*DIMENSIONS, *flow.CODED)}
+    for table in tables:
+        for name in found.keys() & set(table.names):
+            found[name].update(table.column(name))
+    cursor.execute(
+        "select sprint, sprint_start_date from marts.fct_issues union "
+        "select sprint, sprint_start_date from marts.agg_sprint_throughput"
+    )
+    starts = dict(cursor.fetchall())
+    visits = flow.read_visit_numbers(cursor)
+    order = {
+        "sprint": lambda name: (starts.get(name) or date.min, name),
+        "state": lambda name: (visits.get(name, 0), name),
+        "category": flow.CATEGORIES.index,
     }
-    issues, sprints = tables
-    starts = {row[2]: row[5] for row in issues} | {row[2]: row[4] for row in sprints}
-    order = {"sprint": lambda name: (starts.get(name) or date.min, name)}
     return {name: sorted(values, key=order.get(name)) for name, values in found.items()}
-
-
-def _encoded(rows: list[tuple[Any, ...]], codes: dict[str, dict[str, int]]) -> dict[str, list[int]]:
-    return {
-        name: [codes[name][row[place]] for row in rows] for place, name in enumerate(DIMENSIONS)
-    }
-
-
-def _places(orders: Iterable[int]) -> list[int]:
-    """Bucket orders as places in the list of buckets that occur."""
-    found = list(orders)
-    place = {order: number for number, order in enumerate(sorted(set(found)))}
-    return [place[order] for order in found]
 
 
 def _sprints(cursor: Any, names: list[str], time_zone: str) -> list[dict[str, Any] | None]:
@@ -171,7 +181,7 @@ def _sprints(cursor: Any, names: list[str], time_zone: str) -> list[dict[str, An
         name: {
             "team": team,
             "is_team_inferred": is_team_inferred,
-            "finish": (finish - EPOCH).days,
+            "finish": day_number(finish),
             "is_closed": is_closed,
         }
         for name, team, is_team_inferred, finish, is_closed in cursor.fetchall()

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -21,8 +22,9 @@ from report.settings import TIME_LOCALES, read_texts
 TEMPLATES = Path(__file__).resolve().parent / "template"
 # in the order in which they use each other
 SCRIPTS = (
-    "page", "words", "statistics", "tables", "selection", "charts", "run", "lead_time", "sprints",
-    "main",
+    "page", "words", "period", "statistics", "links", "tables", "tiles", "selection", "charts",
+    "blocked", "run", "lead_time", "sprints", "ageing", "cumulative", "weekly", "forecast",
+    "state_times", "efficiency", "address", "main",
 )  # fmt: skip
 CACHE = Path(__file__).resolve().parent.parent / ".local" / "cache"
 
@@ -34,12 +36,16 @@ def write_report(
     locale: str = "en",
     details: bool = False,
     is_demo: bool = False,
+    addresses: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the page over the published marts; returns where it is.
 
-    `details` puts summaries and assignees into it. Raises ReportError without marts.
+    `details` puts summaries and assignees into it, and links to issues of the trackers in
+    `addresses`: by a tracker's name, what the address of an issue begins with. Raises ReportError
+    without marts.
     """
     content = marts.read(connection, details=details)
+    content["addresses"] = dict(addresses or {}) if details else {}
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(render(content, locale=locale, is_demo=is_demo), encoding="utf-8")
     return output.resolve()

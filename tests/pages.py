@@ -19,13 +19,15 @@ needs_browser = pytest.mark.skipif(
 class Page:
     """A page in a browser."""
 
-    def __init__(self, browser: Any, path: Path) -> None:
+    def __init__(self, browser: Any, path: Path, address: str = "") -> None:
         from selenium.webdriver.support.ui import WebDriverWait
 
         self.browser = browser
         self._wait = WebDriverWait(browser, 60, poll_frequency=0.05)
         browser.get_log("browser")
-        browser.get(path.resolve().as_uri())
+        if address:  # else the page that is open would only be told of another address
+            browser.get("about:blank")
+        browser.get(path.resolve().as_uri() + address)
         self._wait.until(lambda _: self.shown() > 0)
 
     def script(self, code: str, *arguments: Any) -> Any:
@@ -62,6 +64,19 @@ class Page:
         before = self.shown()
         self.script(code, *arguments)
         self._wait.until(lambda _: self.shown() > before)
+
+    def open(self, view: str) -> None:
+        """Go to a view as a reader does."""
+        self.do("document.getElementById(`tab_${arguments[0]}`).click()", view)
+
+    def choose(self, name: str, value: str) -> None:
+        """Take a value of a list that drops down."""
+        self.do(
+            "const list = document.getElementById(arguments[0]); list.value = arguments[1];"
+            "list.dispatchEvent(new Event('change'))",
+            name,
+            value,
+        )
 
     def clear(self) -> None:
         """Take the whole selection back."""

@@ -458,6 +458,15 @@ def test_on_a_phone_every_label_is_there_and_none_lies_on_another(
     page.pick("quarter", known["quarter"][0])
     shown = known["quarter"][:2]
     assert_labels()
+    page.clear()
+    page.open("flow")
+    assert page.script("return document.documentElement.scrollWidth") <= PHONE["width"]
+    for place, table, column in (("state_times", "state_times", 0), ("ageing", "in_work", 2)):
+        found = labels(page, place, "Y-axis")
+        assert {row[column] for row in page.table(table)} <= {one["text"] for one in found}
+        assert all(one["opacity"] == "1" for one in found)
+        for one, other in zip(found, found[1:], strict=False):
+            assert not overlap(one, other), (one["text"], other["text"])
     assert page.complaints() == []
 
 
@@ -502,7 +511,7 @@ CONTRASTS = """
       if (found < wanted) weak.push(`${what}: ${colour} on ${behind} is ${found.toFixed(2)}`);
     };
     const words = "h1, h2, p, li, dt, dd, dd small, summary, .name, label, b, th, td, button, "
-      + ".tiles span, #badge, .demo";
+      + ".tiles span, .tiles small, select, a, #badge, .demo";
     document.querySelectorAll(words).forEach((one) => {
       if (!one.textContent.trim() || !one.checkVisibility()) return;
       hold(one.tagName + " " + one.textContent.slice(0, 20), getComputedStyle(one).color,
@@ -530,6 +539,7 @@ CONTRASTS = """
     hold("hatch", getComputedStyle(document.querySelector("#hatch rect")).fill,
       ground(document.querySelector("#chart_throughput")), 3);
     const canvas = document.querySelector("#chart_scatter canvas");
+    if (!canvas?.checkVisibility()) return [looked, weak];
     const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
     const behind = ground(canvas);
     let best = 0;
@@ -555,6 +565,12 @@ def test_everything_can_be_told_from_what_is_behind_it(
     assert weak == []
     page.pick("issue_type", "Bug")  # an empty chart's words, and buttons that are at work
     assert page.script(CONTRASTS)[1] == []
+    page.open("flow")
+    assert page.script(CONTRASTS)[1] == []
+    page.clear()
+    looked, weak = page.script(CONTRASTS)
+    assert looked > 150
+    assert weak == []
 
 
 def test_a_theme_that_changes_is_drawn_anew(seen: Callable[..., Page], browser: Any) -> None:
@@ -574,9 +590,11 @@ def test_a_theme_that_changes_is_drawn_anew(seen: Callable[..., Page], browser: 
 def test_printed_it_is_a_report_of_a_few_pages(
     seen: Callable[..., Page], browser: Any, theme: str
 ) -> None:
-    seen(theme)
-    printed = browser.execute_cdp_cmd(
-        "Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True}
-    )
-    content = base64.b64decode(printed["data"])
-    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", content)) <= 5
+    page = seen(theme)
+    for view, most in (("lead_time", 5), ("flow", 3)):
+        page.open(view)
+        printed = browser.execute_cdp_cmd(
+            "Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True}
+        )
+        content = base64.b64decode(printed["data"])
+        assert 2 <= len(re.findall(rb"/Type\s*/Page\b", content)) <= most

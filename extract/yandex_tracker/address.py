@@ -3,6 +3,8 @@
 from extract import address
 
 VENDOR = "https://api.tracker.yandex.net"
+# where people see what the vendor's API tells
+SITE = "https://tracker.yandex.ru"
 
 
 def normalise_url(url: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from extract.tracker import Found, Load, LoadReport
-from extract.yandex_tracker.address import VENDOR, normalise_url
+from extract.yandex_tracker.address import SITE, VENDOR, normalise_url
 from extract.yandex_tracker.client import IAM, OAUTH
 from extract.yandex_tracker.examination import examine
 from extract.yandex_tracker.journal import SCHEMA
@@ -107,6 +107,11 @@ class YandexTracker:
     def examine(self, settings: YandexTrackerSettings) -> Iterator[Found]:
         """Ask what a run will need."""
         yield from examine(settings.source())
+
+    def issue_address(self, settings: YandexTrackerSettings) -> str | None:
+        """Of the vendor's own API alone: where another one's pages stand is not known."""
+        source = settings.source()
+        return f"{SITE}/" if source.organisation and source.url == VENDOR else None
 
     def load(self, settings: YandexTrackerSettings, order: Load) -> LoadReport:
         """Bring the schema `raw_yandex_tracker` up to date."""

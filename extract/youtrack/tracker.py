@@ -77,6 +77,10 @@ class YouTrack:
             settings.youtrack_projects,
         )
 
+    def issue_address(self, settings: YouTrackSettings) -> str | None:
+        """As the address was given: people know it, and it redirects where it must."""
+        return f"{settings.youtrack_url}/issue/" if settings.youtrack_url else None
+
     def load(self, settings: YouTrackSettings, order: Load) -> LoadReport:
         """Bring the schema `raw` up to date."""
         source = Source(

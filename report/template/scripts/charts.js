@@ -3,25 +3,39 @@ const charts = (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const narrow = matchMedia("(max-width: 640px)");
   const tooltip = element("tooltip");
-  const views = {}, known = [];
-  let wordsOf = (value) => value;
+  const drawn = {}, known = [];
 
   const theme = () => (dark.matches ? "dark" : "light");
 
   // Vega makes keys of objects of labels, and __proto__ is none; SVG draws no space at the start.
   const labelled = (text) => ` ${text}`;
 
-  function showTooltip(_handler, event, item, value) {
+  // `describe` tells of an issue by its row, where a mark stands for one.
+  const tooltipBy = (describe) => (_handler, event, item, value) => {
     tooltip.hidden = value === null || value === undefined || value === "";
     if (tooltip.hidden) return;
-    tooltip.textContent = item.datum.i === undefined ? value : wordsOf(item.datum.i);
+    tooltip.textContent = item.datum.i === undefined ? value : describe(item.datum.i);
     const { width, height } = tooltip.getBoundingClientRect();
     tooltip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - width - 8))}px`;
     tooltip.style.top = `${event.clientY + 18 + height > innerHeight ? event.clientY - height - 10 : event.clientY + 18}px`;
+  };
+
+  // A click on an issue's mark opens it; the first touch only tells of it.
+  function openBy(link) {
+    let told = null;
+    return (event, item) => {
+      const i = item?.datum?.i;
+      if (i === undefined) return;
+      const isTold = told === i;
+      told = i;
+      if (event.pointerType === "touch" && !isTold) return;
+      const address = link(i);
+      if (address) window.open(address, "_blank", "noopener,noreferrer");
+    };
   }
 
-  async function draw({ place, specification, renderer }) {
-    const container = element(`chart_${place}`);
+  async function embed({ place, specification, renderer, describe, link }, before) {
+    const container = element(`chart_${place}`), former = await before; // never two at once in one place
     container.hidden = false; // a chart asks for the width of its container
     const result = await vegaEmbed(container, { ...data.charts[theme()][specification()], description: texts[place] }, {
       ast: true, // no code is made of strings: the page's policy forbids it
@@ -29,18 +43,23 @@ const charts = (() => {
       logLevel: 1, // errors; an empty selection has no extent, which is no news
       defaultStyle: false,
       renderer,
-      tooltip: showTooltip,
+      tooltip: tooltipBy(describe),
       formatLocale: data.format_locale,
       timeFormatLocale: data.time_locale,
     });
-    views[place]?.finalize();
-    views[place] = result.view;
+    if (link) result.view.addEventListener("click", openBy(link));
+    former?.finalize();
     container.dataset.theme = theme();
+    return result.view;
   }
 
-  // `place` names the element chart_<place>; `specification` is asked for a name at each drawing.
+  const draw = (chart) => { drawn[chart.place] = embed(chart, drawn[chart.place]); return drawn[chart.place]; };
+
+  // `place` names the element chart_<place> in the panel `view`; `specification` is asked for a name
+  // at each drawing.
   const add = (chart) => known.push({ renderer: "svg", ...chart });
-  const drawAll = () => Promise.all(known.map(draw));
+  // hidden charts have no width: those of a view are drawn when it is opened
+  const drawAll = (view) => Promise.all(known.filter((chart) => chart.view === view).map(draw));
   const redraw = (place) => draw(known.find((chart) => chart.place === place));
 
   // Say in place of a chart or table why there is none; null: there is one.
@@ -53,7 +72,7 @@ const charts = (() => {
 
   // New data, or the reason why there are none. `width` is of CSS.
   async function give(place, sets, { empty = null, signals = {}, width = "100%" } = {}) {
-    const view = views[place], container = element(`chart_${place}`), before = container.clientWidth;
+    const view = await drawn[place], container = element(`chart_${place}`), before = container.clientWidth;
     sayEmpty(place, empty);
     container.hidden = empty !== null;
     container.style.width = width;
@@ -77,12 +96,10 @@ const charts = (() => {
     }));
   }
 
-  // `describe` tells of an issue by its row; `show` gives every chart its data.
-  function start(describe, show) {
-    wordsOf = describe;
-    [dark, narrow].forEach((media) => media.addEventListener("change", () => drawAll().then(show)));
-    return drawAll();
+  // `changed` is called when everything has to be drawn anew.
+  function start(changed) {
+    [dark, narrow].forEach((media) => media.addEventListener("change", changed));
   }
 
-  return { add, give, key, labelled, narrow, redraw, sayEmpty, start };
+  return { add, drawAll, give, key, labelled, narrow, redraw, sayEmpty, start };
 })();

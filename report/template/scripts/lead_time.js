@@ -4,11 +4,17 @@ const leadTime = (() => {
   const { sortedCents, percentile, groupedBy } = statistics;
   const { labelled } = charts;
   const LONGEST = 20;
+  const ROLLING = { percent: 85, days: 30, least: 10 };
+  const hasAny = issues.cents.some((cents) => cents !== null);
 
-  charts.add({ place: "spectrum", specification: () => (charts.narrow.matches ? "spectrum_narrow" : "spectrum") });
-  charts.add({ place: "percentiles", specification: () => "percentiles" });
+  const view = "lead_time";
+  charts.add({ view, place: "spectrum", specification: () => (charts.narrow.matches ? "spectrum_narrow" : "spectrum") });
+  charts.add({ view, place: "percentiles", specification: () => "percentiles" });
   // dots on a canvas: 50,000 of them as elements would stop the browser
-  charts.add({ place: "scatter", specification: () => (element("logarithmic").checked ? "scatter_log" : "scatter"), renderer: "canvas" });
+  charts.add({
+    view, place: "scatter", renderer: "canvas", describe: aboutIssue, link: (i) => links.addressOf(issues, i),
+    specification: () => (element("logarithmic").checked ? "scatter_log" : "scatter"),
+  });
 
   function aboutIssue(i) {
     const lines = [
@@ -18,15 +24,18 @@ const leadTime = (() => {
       issues.assignee ? `${texts.assignee}: ${words.named(issues.assignee[i])}` : null,
       `${texts.resolved}: ${words.day(issues.date[i])}`,
       `${texts.lead_time}: ${words.days(issues.cents[i])}`,
+      links.addressOf(issues, i) && texts.click,
     ];
     return lines.filter((line) => line !== null).join("\n");
   }
 
+  const indicesIn = (span) => selection.matching(issues, span).filter((i) => issues.cents[i] !== null);
+
   function showTiles(sorted) {
-    element("tile_n").textContent = words.whole(sorted.length);
+    const before = period.before() && sortedCents(indicesIn(period.before()));
+    tiles.show("n", sorted.length, before && before.length, words.whole);
     percents.headlines.forEach((percent) => {
-      const cents = percentile(sorted, percent);
-      element(`tile_p${percent}`).textContent = cents === null ? "—" : `${words.shortDays(cents)} ${texts.days}`;
+      tiles.show(`p${percent}`, percentile(sorted, percent), before && percentile(before, percent), words.shortDays, { unit: texts.days });
     });
   }
 
@@ -55,8 +64,8 @@ const leadTime = (() => {
     }));
     tables.fill(
       "table_spectrum",
-      [{ title: texts.bucket, text: true }, { title: texts.issues_short }, { title: texts.share }],
-      rows.map(({ bucket, n }) => ({ cells: [bucket, words.whole(n), words.share(n, indices.length)] })),
+      [{ title: texts.bucket }, { title: texts.issues_short, kind: "whole" }, { title: texts.share, kind: "share" }],
+      rows.map(({ bucket, n }) => ({ cells: [bucket, n, indices.length ? n / indices.length : null] })),
     );
     return charts.give("spectrum", { spectrum: rows }, { empty });
   }
@@ -84,7 +93,7 @@ const leadTime = (() => {
   function showPercentileTable(indices, empty) {
     const cells = (those) => {
       const sorted = sortedCents(those);
-      return [words.whole(sorted.length), ...percents.tabled.map((percent) => words.days(percentile(sorted, percent)))];
+      return [sorted.length, ...percents.tabled.map((percent) => percentile(sorted, percent))];
     };
     const group = (title, those) => [
       { cells: [title, ...cells(those)], isGroup: true },
@@ -96,8 +105,8 @@ const leadTime = (() => {
     tables.fill(
       "table_percentiles",
       [
-        { title: texts.team_quarter, text: true }, { title: texts.issues_short },
-        ...percents.tabled.map((percent) => ({ title: words.percent(percent), strong: percent === 50 || percent === 85 })),
+        { title: texts.team_quarter, titles: [texts.team, texts.quarter] }, { title: texts.issues_short, kind: "whole" },
+        ...percents.tabled.map((percent) => ({ title: words.percent(percent), kind: "days", strong: percent === 50 || percent === 85 })),
       ],
       // one team is all there is: its numbers stand once
       [
@@ -112,35 +121,64 @@ const leadTime = (() => {
   function showLongest(indices) {
     const longest = [...indices].sort((one, other) => issues.cents[other] - issues.cents[one]).slice(0, LONGEST);
     element("longest").textContent = words.fill(texts.longest, { shown: longest.length });
-    const more = (name) => (issues[name] ? [{ title: texts[name], text: true, of: (i) => words.named(issues[name][i]) }] : []);
+    const more = (name) => (issues[name] ? [{ title: texts[name], of: (i) => words.named(issues[name][i]) }] : []);
     const columns = [
-      { title: texts.issue, text: true, of: (i) => issues.id[i] },
+      { title: texts.issue, of: (i) => issues.id[i] },
       ...more("summary"),
-      { title: texts.team, text: true, of: (i) => words.named(values.team[issues.team[i]]) },
-      { title: texts.issue_type, text: true, of: (i) => words.named(values.issue_type[issues.issue_type[i]]) },
+      { title: texts.team, of: (i) => words.named(values.team[issues.team[i]]) },
+      { title: texts.issue_type, of: (i) => words.named(values.issue_type[issues.issue_type[i]]) },
       ...more("assignee"),
-      { title: texts.resolved, of: (i) => words.day(issues.date[i]) },
-      { title: texts.lead_time, of: (i) => words.days(issues.cents[i]) },
+      { title: texts.resolved, kind: "day", of: (i) => issues.date[i] },
+      { title: texts.lead_time, kind: "days", of: (i) => issues.cents[i] },
     ];
-    tables.fill("table_longest", columns, longest.map((i) => ({ cells: columns.map((column) => column.of(i)) })));
+    tables.fill("table_longest", columns, longest.map((i) => ({
+      cells: columns.map((column) => column.of(i)), link: links.addressOf(issues, i),
+    })));
+  }
+
+  // The percentile of the days up to each of some 150 days of the period, null where they have too few
+  // issues; from the day on that has so many days of the selection before it.
+  function rolling() {
+    const { from, to } = period.now();
+    const indices = indicesIn({ from: from - ROLLING.days + 1, to });
+    if (!indices.length) return [];
+    const first = Math.max(from, issues.date[indices[0]] + ROLLING.days - 1);
+    const step = Math.max(1, Math.ceil((to - first) / 150));
+    const points = [];
+    for (let day = first + ((to - first) % step), low = 0, high = 0; day <= to; day += step) {
+      while (high < indices.length && issues.date[indices[high]] <= day) high++;
+      while (low < high && issues.date[indices[low]] <= day - ROLLING.days) low++;
+      const cents = high - low < ROLLING.least ? null : percentile(sortedCents(indices.slice(low, high)), ROLLING.percent);
+      points.push({ date: day * words.DAY, cents, days: cents === null ? null : cents / 100 });
+    }
+    return points;
   }
 
   function showScatter(indices, sorted, empty) {
     const lines = percents.headlines.map((percent) => ({ percent, cents: percentile(sorted, percent) }));
-    charts.key("scatter", lines.map(({ percent, cents }, place) => ({
-      text: `${words.percent(percent)} · ${words.shortDays(cents)} ${texts.days}`,
-      style: data.keys.headline_styles[place],
-      colour: (of) => of.headline,
-    })));
+    const rolled = rolling();
+    charts.key("scatter", [
+      ...lines.map(({ percent, cents }, place) => ({
+        text: `${words.percent(percent)} · ${words.shortDays(cents)} ${texts.days}`,
+        style: data.keys.headline_styles[place],
+        colour: (of) => of.headline,
+      })),
+      {
+        text: words.fill(texts.rolling, { p: ROLLING.percent, days: words.shortDays(rolled.at(-1)?.cents ?? null) }),
+        style: "solid",
+        colour: (of) => of.rolling,
+      },
+    ]);
     return charts.give("scatter", {
       scatter: indices.map((i) => ({ i, date: issues.date[i] * words.DAY, days: issues.cents[i] / 100 })),
+      rolling: rolled,
       lines: sorted.length ? lines.map(({ percent, cents }) => ({ percent, days: cents / 100 })) : [],
     }, { empty, signals: { opacity: Math.max(0.12, Math.min(0.65, 60 / Math.sqrt(indices.length + 1))) } });
   }
 
   function show() {
-    const indices = selection.matching(issues), sorted = sortedCents(indices);
-    const empty = indices.length ? null : issues.id.length ? texts.no_lead_time : texts.nothing_yet;
+    const indices = indicesIn(period.now()), sorted = sortedCents(indices);
+    const empty = indices.length ? null : hasAny ? texts.no_lead_time : texts.nothing_yet;
     showTiles(sorted);
     showPercentileTable(indices, empty);
     showLongest(indices);
@@ -148,10 +186,10 @@ const leadTime = (() => {
   }
 
   function start(showAll) {
-    const all = sortedCents(issues.cents.keys());
+    const all = sortedCents(indicesIn(data.periods.all.now));
     element("logarithmic").checked = all.at(-1) > 5 * percentile(all, 95); // else the many would be a smear
     element("logarithmic").addEventListener("change", () => charts.redraw("scatter").then(showAll));
   }
 
-  return { aboutIssue, show, start };
+  return { show, start };
 })();

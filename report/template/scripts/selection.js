@@ -5,19 +5,25 @@ const selection = (() => {
   // an empty set of codes is every value
   const chosen = Object.fromEntries(DIMENSIONS.map((name) => [name, new Set()]));
 
-  // The rows of a table of columns that match.
-  function matching(rows) {
-    const allowed = DIMENSIONS.map((name) => {
-      const mask = new Uint8Array(values[name].length).fill(chosen[name].size ? 0 : 1);
+  // The rows of a table of columns that match: by the dimensions that it has and, where it has dates,
+  // in a span of days.
+  function matching(rows, span = period.now()) {
+    const allowed = DIMENSIONS.filter((name) => rows[name] && chosen[name].size).map((name) => {
+      const mask = new Uint8Array(values[name].length);
       chosen[name].forEach((code) => { mask[code] = 1; });
       return [rows[name], mask];
     });
+    const dates = rows.date;
     const found = [];
     for (let i = 0; i < rows.team.length; i++) {
+      if (dates && (dates[i] < span.from || dates[i] > span.to)) continue;
       if (allowed.every(([codes, mask]) => mask[codes[i]])) found.push(i);
     }
     return found;
   }
+
+  const isChosen = (...names) => names.some((name) => chosen[name].size > 0);
+  const names = (name) => [...chosen[name]].map((code) => values[name][code]);
 
   const sprintsOf = values.team.map(() => new Set());
   [data.issues, data.throughput].forEach(({ team, sprint }) => {
@@ -77,25 +83,42 @@ const selection = (() => {
     return refresh;
   }
 
+  // Choose exactly these values; returns those that there are not.
+  function choose(name, wanted) {
+    chosen[name].clear();
+    return wanted.filter((value) => {
+      const code = values[name].indexOf(value);
+      if (code >= 0) chosen[name].add(code);
+      return code < 0;
+    });
+  }
+
+  let release, refresh; // take choices of some dimensions back; show what is chosen
+
   function start(show) {
     const selectors = [...document.querySelectorAll(".selector")];
     const reset = element("reset");
-    const refresh = () => {
+    refresh = () => {
       refreshers.forEach((one) => one());
-      reset.disabled = DIMENSIONS.every((name) => chosen[name].size === 0);
+      reset.disabled = !isChosen(...DIMENSIONS) && period.isAll();
     };
     const changed = () => { refresh(); show(); };
+    release = (...dimensions) => { dimensions.forEach((name) => chosen[name].clear()); changed(); };
     const refreshers = selectors.map((details) => makeSelector(details, changed));
     element("filters").addEventListener("submit", (event) => event.preventDefault());
     reset.addEventListener("click", () => {
-      DIMENSIONS.forEach((name) => chosen[name].clear());
-      changed();
+      period.choose("all");
+      release(...DIMENSIONS);
     });
+    period.start(changed);
     document.addEventListener("click", (event) => {
       selectors.forEach((details) => { if (!details.contains(event.target)) details.open = false; });
     });
     refresh();
   }
 
-  return { matching, start };
+  return {
+    DIMENSIONS, choose, isChosen, matching, names, start,
+    refresh: () => refresh(), release: (...dimensions) => release(...dimensions),
+  };
 })();

@@ -5,7 +5,7 @@ const sprintsView = (() => {
   const OUTCOMES = ["planned", "completed", "added", "carried_over"];
   let everySprint = false;
 
-  charts.add({ place: "throughput", specification: () => (charts.narrow.matches ? "throughput_narrow" : "throughput") });
+  charts.add({ view: "lead_time", place: "throughput", specification: () => (charts.narrow.matches ? "throughput_narrow" : "throughput") });
 
   const storyTypes = [...new Set(throughput.issue_type.filter((_, i) => throughput.is_story[i]))]
     .sort((one, other) => one - other).map((code) => words.named(values.issue_type[code]));
@@ -21,10 +21,10 @@ const sprintsView = (() => {
       name: values.sprint[code],
       team: about.is_team_inferred ? words.fill(texts.guess, { team: words.named(about.team) }) : words.named(about.team),
       isInferred: about.is_team_inferred,
-      ends: words.day(about.finish),
+      finish: about.finish,
       isRunning: !about.is_closed,
       sums: about.is_closed ? sums : { ...others, still_open: open },
-      completion: words.share(total("planned_completed"), sums.planned),
+      completion: sums.planned ? total("planned_completed") / sums.planned : null,
     };
   }
 
@@ -32,9 +32,9 @@ const sprintsView = (() => {
 
   function tip(sprint) {
     return [
-      label(sprint), `${texts.sprint_team}: ${sprint.team}`, `${texts.ends}: ${sprint.ends}`,
+      label(sprint), `${texts.sprint_team}: ${sprint.team}`, `${texts.ends}: ${words.day(sprint.finish)}`,
       ...Object.entries(sprint.sums).map(([name, value]) => `${texts[name]}: ${words.points(value)}`),
-      `${texts.completion}: ${sprint.completion}`,
+      `${texts.completion}: ${words.percents(sprint.completion)}`,
     ].join("\n");
   }
 
@@ -51,13 +51,12 @@ const sprintsView = (() => {
     tables.fill(
       "table_throughput",
       [
-        { title: texts.sprint, text: true }, ...all.map((name) => ({ title: texts[name] })), { title: texts.completion },
-        { title: texts.ends }, { title: texts.sprint_team, text: true },
+        { title: texts.sprint }, ...all.map((name) => ({ title: texts[name], kind: "points" })), { title: texts.completion, kind: "share" },
+        { title: texts.ends, kind: "day" }, { title: texts.sprint_team },
       ],
       [...sprints].reverse().map((sprint) => ({
         cells: [
-          sprint.name, ...all.map((name) => (name in sprint.sums ? words.points(sprint.sums[name]) : "—")),
-          sprint.completion, sprint.ends, sprint.team,
+          sprint.name, ...all.map((name) => sprint.sums[name] ?? null), sprint.completion, sprint.finish, sprint.team,
         ],
       })),
     );
@@ -66,7 +65,8 @@ const sprintsView = (() => {
 
   function show() {
     const unit = element("unit").value, storiesOnly = element("stories_only").checked;
-    const matching = selection.matching(throughput);
+    // those that end in the period, and those that run
+    const matching = selection.matching(throughput).filter((i) => data.sprints[throughput.sprint[i]].finish >= period.now().from);
     const rows = matching.filter((i) => !storiesOnly || throughput.is_story[i]);
     const sprints = statistics.groupedBy(rows, throughput.sprint).map((group) => sumsOf(group, unit));
     const shown = everySprint ? sprints : sprints.slice(-LATEST);

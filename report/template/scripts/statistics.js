@@ -1,6 +1,12 @@
-// Lead times of chosen issues, in hundredths of a day; groups of rows by a column of codes.
+// Times of chosen issues, in hundredths of a day; groups of rows by a column of codes.
 const statistics = (() => {
-  const sortedCents = (indices) => Float64Array.from(indices, (i) => data.issues.cents[i]).sort();
+  const sorted = (indices, times) => Float64Array.from(indices, (i) => times[i]).sort();
+  const sortedCents = (indices) => sorted(indices, data.issues.cents);
+
+  // cycle times; some issues were done without a start
+  const sortedCycles = (indices) => sorted(indices.filter((i) => data.issues.cycle[i] !== null), data.issues.cycle);
+
+  const total = (indices, numbers) => indices.reduce((sum, i) => sum + numbers[i], 0);
 
   // Linear interpolation between ranks, as percentile_cont; in whole hundredths, so that halves round up.
   function percentile(sorted, percent) {
@@ -20,5 +26,5 @@ const statistics = (() => {
     return [...groups].sort(([one], [other]) => one - other);
   }
 
-  return { sortedCents, percentile, groupedBy };
+  return { sortedCents, sortedCycles, percentile, groupedBy, total };
 })();

@@ -35,9 +35,14 @@ const words = (() => {
     days: (cents) => (cents === null ? "—" : fine.format(cents / 100)),
     shortDays: (cents) => (cents === null ? "—" : (cents < 1000 ? oneDigit : whole).format(cents / 100)),
     share: (part, all) => (all ? `${oneDigit.format((100 * part) / all)} %` : "—"),
+    percents: (value) => (value === null ? "—" : `${oneDigit.format(100 * value)} %`),
+    tenths: (value) => (value === null ? "—" : oneDigit.format(value)),
+    signed: (show, value) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${show(Math.abs(value))}`,
     percent: (number) => fill(texts.percentile, { p: number }),
     moment: (iso) => moments.format(Date.parse(iso)),
     day: (number) => calendar.format(number * DAY),
-    counted: (forms, n) => fill(forms[plurals.select(n)] ?? forms.other, { n: whole.format(n) }),
+    span: ({ from, to }) => calendar.formatRange(from * DAY, to * DAY),
+    isoDay: (number) => new Date(number * DAY).toISOString().slice(0, 10),
+    counted: (forms, n, others = {}) => fill(forms[plurals.select(n)] ?? forms.other, { n: whole.format(n), ...others }),
   };
 })();
