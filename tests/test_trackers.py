@@ -160,9 +160,9 @@ def test_two_trackers_stand_side_by_side_and_share_no_key(
         assert of_the_first
         assert compare(wanted[mart], of_the_first, KEYS[mart]) == [], mart
 
-    keys = ("test", "--select", "unique_stg_issue_snapshots_issue_id")
+    keys = ("test", "--select", "key_stg_issue_snapshots_*")
     warehouse.dbt(*keys, variables=variables)
     taken = rows_of(warehouse, "youtrack", "fct_issues")[0]["issue_id"]
     add(warehouse, "issue_snapshots", {"issue_id": taken})
-    with pytest.raises(AssertionError, match="unique_stg_issue_snapshots_issue_id"):
+    with pytest.raises(AssertionError, match="key_stg_issue_snapshots_*"):
         warehouse.dbt(*keys, variables=variables)
