@@ -72,8 +72,9 @@ lint: $(VENV)/.installed-dev ## ruff, sqlfluff and yamllint
 	@PYTHONWARNINGS=ignore $(IN_VENV) -m sqlfluff lint --disable-progress-bar --processes 0 dbt_project
 	@$(IN_VENV) -m yamllint --strict .
 
-bench: $(VENV)/.installed ## how fast the loader is, beside a bare loop (a quarter of an hour)
+bench: $(VENV)/.installed ## how fast the loaders are, beside a bare loop (a quarter of an hour)
 	@$(IN_VENV) -m bench $(ARGS)
+	@$(IN_VENV) -m bench.yandex_tracker
 
 stop: $(VENV)/.installed ## stop the embedded PostgreSQL
 	@$(IN_VENV) -m pipeline stop

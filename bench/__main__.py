@@ -14,7 +14,7 @@ import psycopg2
 from rich.console import Console
 
 from bench.case import measure
-from bench.server import SimulatedYouTrack, simulated_youtrack
+from bench.server import SimulatedTracker, simulated_tracker
 from bench.table import (
     CHANGED,
     FLOOR,
@@ -44,12 +44,12 @@ class Bench:
 
     def measure(self, issues: int, latencies: list[int]) -> None:
         """Every case over a company of so many issues, at each latency (ms a request)."""
-        with simulated_youtrack(issues) as youtrack:
+        with simulated_tracker("youtrack", issues) as youtrack:
             for latency in latencies:
                 youtrack.order(f"latency {latency}")
                 self._cases(youtrack, issues, latency)
 
-    def _cases(self, youtrack: SimulatedYouTrack, issues: int, latency: int) -> None:
+    def _cases(self, youtrack: SimulatedTracker, issues: int, latency: int) -> None:
         # each run reads the last hours of change again: let them hold as few as a tracker's do
         youtrack.order(f"edit {issues // 1000}")
         # in turn, so that a busy minute of the machine does not hit one side only
@@ -64,14 +64,14 @@ class Bench:
             self._case(youtrack, issues, latency, SHORT_PAGES, fresh=True, activities_a_page=200)
 
     def _case(
-        self, youtrack: SimulatedYouTrack, issues: int, latency: int, name: str,
+        self, youtrack: SimulatedTracker, issues: int, latency: int, name: str,
         *, fresh: bool = False, **options: object,
     ) -> None:  # fmt: skip
         before = youtrack.seconds()
         loader = "floor" if name == FLOOR else "extractor"
         if loader == "extractor":
             options["folder"] = str(self._folder / "dlt")
-        dsn = self._database(loader, fresh=fresh)
+        dsn = self.database(loader, fresh=fresh)
         measured = measure(loader, url=youtrack.url, token=youtrack.token, dsn=dsn, **options)
         row = Row(
             issues, latency, name, youtrack.told["boards"], measured, youtrack.seconds() - before
@@ -88,7 +88,7 @@ class Bench:
                 return
         self.rows.append(row)
 
-    def _database(self, name: str, *, fresh: bool) -> str:
+    def database(self, name: str, *, fresh: bool) -> str:
         connection = psycopg2.connect(self._dsn("postgres"))
         connection.autocommit = True
         with connection.cursor() as cursor:

@@ -40,8 +40,8 @@ def measure(loader: str, **order: Any) -> Measured:
 
 def main() -> None:
     order = json.load(sys.stdin)
-    load = _floor if order.pop("loader") == "floor" else _extractor
-    load = load(**order)
+    loaders = {"floor": _floor, "extractor": _extractor, "yandex_tracker": _yandex_tracker}
+    load = loaders[order.pop("loader")](**order)
     began, cpu = time.monotonic(), time.process_time()
     issues, activities, requests = load()
     wall, cpu = time.monotonic() - began, time.process_time() - cpu
@@ -66,27 +66,39 @@ def _extractor(
     activities_a_page: int | None = None,
 ) -> Any:  # fmt: skip
     # imported here: the floor is measured without it
-    from extract.tracker import Load
     from extract.youtrack import load as youtrack
     from extract.youtrack import paging
 
     if activities_a_page:
         paging.ACTIVITIES_A_PAGE = activities_a_page
+    return lambda: _counts(youtrack.load(youtrack.Source(url, token), _order(dsn, folder, sweep)))
 
-    def load() -> tuple[int, int, int]:
-        now = datetime.now(timezone.utc)
-        order = Load(
-            dsn=dsn,
-            run_id=f"bench_{now:%H%M%S%f}",
-            as_of=now,
-            working_dir=Path(folder),
-            on_progress=lambda *_: None,
-            sweep=sweep,
-        )
-        report = youtrack.load(youtrack.Source(url, token), order)
-        return report.issues_loaded, report.activities_loaded, report.requests
 
-    return load
+def _yandex_tracker(
+    url: str, token: str, dsn: str, folder: str, organisation: str, parallel: int
+) -> Any:
+    from extract.yandex_tracker import load as tracker
+
+    source = tracker.Source(token, organisation, url, parallel_requests=parallel)
+    return lambda: _counts(tracker.load(source, _order(dsn, folder, None)))
+
+
+def _order(dsn: str, folder: str, sweep: bool | None) -> Any:
+    from extract.tracker import Load
+
+    now = datetime.now(timezone.utc)
+    return Load(
+        dsn=dsn,
+        run_id=f"bench_{now:%H%M%S%f}",
+        as_of=now,
+        working_dir=Path(folder),
+        on_progress=lambda *_: None,
+        sweep=sweep,
+    )
+
+
+def _counts(report: Any) -> tuple[int, int, int]:
+    return report.issues_loaded, report.activities_loaded, report.requests
 
 
 def _peak_mb() -> float:

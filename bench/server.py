@@ -1,4 +1,4 @@
-"""The simulated YouTrack of a benchmark, in a process of its own that obeys its standard input.
+"""The simulated tracker of a benchmark, in a process of its own that obeys its standard input.
 
 Each line of input is answered by one line of JSON: `edit N` lets a day pass and changes N issues,
 `latency MS` makes each answer wait. The end of the input ends the process.
@@ -7,6 +7,7 @@ Each line of input is answered by one line of JSON: `edit N` lets a day pass and
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import random
 import subprocess
@@ -22,7 +23,7 @@ DAY = 86_400_000  # ms
 SEED, TODAY, ACTIVITIES_AN_ISSUE = 1, "2026-06-01", 10
 
 
-class SimulatedYouTrack:
+class SimulatedTracker:
     """The other end of the pipe."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -46,22 +47,23 @@ class SimulatedYouTrack:
 
 
 @contextmanager
-def simulated_youtrack(issues: int) -> Iterator[SimulatedYouTrack]:
-    """A company of so many issues with ten changes each, while the block lasts."""
-    command = [sys.executable, "-m", "bench.server", str(issues)]
+def simulated_tracker(face: str, issues: int) -> Iterator[SimulatedTracker]:
+    """A company of so many issues with ten changes each, behind the API of a tracker (`youtrack`
+    or `yandex_tracker`), while the block lasts."""
+    command = [sys.executable, "-m", "bench.server", face, str(issues)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603
         try:
-            yield SimulatedYouTrack(process)
+            yield SimulatedTracker(process)
         finally:
             process.terminate()
 
 
-def serve(issues: int) -> None:
+def serve(face: str, issues: int) -> None:
     # imported here: the parent, whose memory its children begin with, needs none of it
     from demo.company import Company
-    from demo.youtrack.server import start
 
+    start = importlib.import_module(f"demo.{face}.server").start
     company = Company(issues, SEED, TODAY, activities_per_issue=ACTIVITIES_AN_ISSUE)
     draw = random.Random(SEED)  # noqa: S311  (the same edits every time)
     with start(company, port=0) as server:
@@ -94,4 +96,4 @@ def _tell(**words: Any) -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(sys.argv[1], int(sys.argv[2]))
