@@ -3,10 +3,19 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from conftest import SAMPLES, PostgresServer, Project, fresh_database, source_environment
+from conftest import (
+    REPOSITORY,
+    SAMPLES,
+    PostgresServer,
+    Project,
+    fresh_database,
+    source_environment,
+)
+from reference import KEYS, Definitions, compare, compute, read_marts, read_raw, read_seeds
 
 from demo.youtrack.recorded import load
 from demo.youtrack.server import start
@@ -16,6 +25,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 ISSUES = 95
+NOW = datetime(2026, 12, 1, 12, tzinfo=timezone.utc)  # later than all of it
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +36,8 @@ def recorded(
     for name in fresh_database(server):
         with start(load(SAMPLES)) as youtrack:
             environment = {**server.environment(name), **source_environment(youtrack)}
-            completed = project.run("run", environment=environment)
+            as_of = f"{{as_of: {NOW.isoformat()}}}"
+            completed = project.run("run", "--vars", as_of, environment=environment)
         connection = server.connect(name)
         with connection.cursor() as cursor:
             yield completed, cursor
@@ -81,6 +92,17 @@ def test_every_history_is_replayed_and_changes_between_equal_names_are_no_visits
     assert cursor.fetchone() == (ISSUES, ISSUES + len(changes) - len(equal))
     cursor.execute("select count(*) from marts.fct_issues where has_history_mismatch")
     assert cursor.fetchone()[0] == 0
+
+
+def test_every_mart_is_what_the_reference_computes_from_raw(recorded) -> None:
+    _, cursor = recorded
+    seeds = read_seeds(REPOSITORY / "dbt_project" / "seeds")
+    wanted = compute(read_raw(cursor.connection), Definitions.from_vars({}, seeds), NOW)
+    found = read_marts(cursor.connection)
+    assert len(found["agg_flow_daily"]) > ISSUES
+    assert len(found["agg_throughput_weekly"]) > 52
+    for mart, key in KEYS.items():
+        assert compare(wanted[mart], found[mart], key) == [], mart
 
 
 def names(values: list[dict[str, Any]]) -> list[str]:
