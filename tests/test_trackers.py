@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "issue_snapshots": [
         {"issue_id": "a1", "issue_id_readable": "QUEUE-1", "project_id": "9", "project": "QUEUE"}
         | {"created_at": "2026-06-01", "state": "Третье", "state_category": "waiting"}
+        | {"priority": "Высокий", "due_date": "2026-06-30", "parent_id_readable": "QUEUE-2"}
         | {"is_missing": False},
         {"issue_id": "a2", "issue_id_readable": "QUEUE-2", "project_id": "9", "project": "QUEUE"}
         | {"created_at": "2026-06-01", "resolved_at": "2026-06-09", "state": "Четвёртое"}
@@ -33,6 +35,12 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"issue_id": "a1", "attribute": "state", "change_number": 2, "changed_at": "2026-06-03"}
         | {"from_value": "Второе", "from_category": "in_progress"}
         | {"to_value": "Третье", "to_category": "waiting"},
+        {"issue_id": "a1", "attribute": "project", "change_number": 1, "changed_at": "2026-06-02"}
+        | {"from_value": "OLD", "to_value": "QUEUE"},
+    ],
+    "issue_labels": [
+        {"issue_id": "a1", "kind": "tag", "label": "web"},
+        {"issue_id": "a1", "kind": "former_key", "label": "OLD-1"},
     ],
     "board_sprints": [
         {"sprint_id": "1", "sprint_name": "Спринт", "board_id": "7", "board": "Доска"}
@@ -45,7 +53,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 }
 MARTS = {
     "fct_issues": {
-        "a1": {"project": "QUEUE", "state": "Третье", "state_category": "waiting"},
+        "a1": {"project": "QUEUE", "state": "Третье", "state_category": "waiting"}
+        | {"priority": "Высокий", "due_date": date(2026, 6, 30), "resolution": "(none)"}
+        | {"parent_id_readable": "QUEUE-2", "epic_id_readable": "(none)"}
+        | {"moved_at": datetime(2026, 6, 2, tzinfo=timezone.utc)},
         "a2": {"team": "QUEUE", "sprint": "Спринт", "lead_time_source": "field"}
         | {"lead_time_days": 5},
     },
@@ -126,6 +137,10 @@ def check_the_second(warehouse: Warehouse) -> None:
         for identity, cells in wanted.items():
             shown = {column: found[identity][column] for column in cells}
             assert shown == cells, (mart, identity)
+    with warehouse.connection.cursor() as cursor:
+        cursor.execute("select issue_id, kind, label, tracker from marts.dim_issue_labels")
+        labels = sorted(cursor.fetchall())
+    assert labels == [("a1", "former_key", "OLD-1", "second"), ("a1", "tag", "web", "second")]
 
 
 @pytest.fixture(scope="module")

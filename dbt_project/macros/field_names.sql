@@ -7,6 +7,8 @@
         'lead_time': ['LeadTime', 'Lead time'],
         'story_points': ['Story points', 'Story Points'],
         'assignee': ['Assignee', 'Исполнитель'],
+        'priority': ['Priority', 'Приоритет'],
+        'due_date': ['Deadline', 'Due Date', 'Дедлайн', 'Срок'],
         'state': [],
         'sprint': []
     }) }}

@@ -1,6 +1,7 @@
 {{ config(severity='warn') }}
 
--- One warning for each var that nobody set and whose default names no project has.
+-- One warning for each var that nobody set and whose default names no project has. No measure is
+-- made of a priority or a due date: who has none lacks nothing.
 with
 
 candidates as (
@@ -24,5 +25,6 @@ from candidates
 left join field_roles on candidates.role = field_roles.role
 where
     not candidates.is_configured
+    and candidates.role not in ('priority', 'due_date')
     and field_roles.role is null
 group by candidates.role

@@ -46,6 +46,16 @@
 {%- endmacro %}
 
 
+{#- A day as Tracker sends it, 2026-06-30; null for any other text. -#}
+{% macro yandex_tracker_day(value) -%}
+    (
+        jsonb_path_query_first(
+            {{ value }}, '$.datetime("YYYY-MM-DD")', silent => true
+        ) #>> '{}'
+    )::date
+{%- endmacro %}
+
+
 {#- The minutes of a duration, P1W2DT3H30M: working time, of which a day has minutes_a_day and a
     week five days. -#}
 {% macro yandex_tracker_minutes(value, minutes_a_day=480) -%}

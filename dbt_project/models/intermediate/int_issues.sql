@@ -26,6 +26,11 @@ snapshots as (
         story_points,
         lead_time_number,
         lead_time_period_minutes,
+        priority,
+        due_date,
+        resolution,
+        parent_id_readable,
+        epic_id_readable,
         is_missing
     from {{ ref('stg_issue_snapshots') }}
 
@@ -42,6 +47,17 @@ attribute_changes as (
         to_value
     from {{ ref('stg_attribute_changes') }}
     where attribute in ('state', 'team', 'type', 'story_points')
+
+),
+
+moves as (
+
+    select
+        issue_id,
+        max(changed_at) as moved_at
+    from {{ ref('stg_attribute_changes') }}
+    where attribute = 'project'
+    group by issue_id
 
 ),
 
@@ -196,9 +212,15 @@ final as (
         teamed.story_points,
         teamed.lead_time_number,
         teamed.lead_time_period_minutes,
+        teamed.priority,
+        teamed.due_date,
+        teamed.resolution,
+        teamed.parent_id_readable,
+        teamed.epic_id_readable,
         teamed.created_at,
         teamed.updated_at,
         teamed.resolved_at,
+        moves.moved_at,
         teamed.resolved_at is not null as is_resolved,
         excluded_names.team_or_fallback is not null as is_excluded_team,
         teamed.is_missing,
@@ -207,6 +229,7 @@ final as (
     from teamed
     left join named_categories on teamed.state = named_categories.state
     left join excluded_names on teamed.team_or_fallback = excluded_names.team_or_fallback
+    left join moves on teamed.issue_id = moves.issue_id
     left join mismatches on teamed.issue_id = mismatches.issue_id
 
 )

@@ -20,7 +20,13 @@ issues as (
         is_excluded_team,
         is_missing,
         has_history_mismatch,
-        tracker
+        tracker,
+        priority,
+        due_date,
+        resolution,
+        parent_id_readable,
+        epic_id_readable,
+        moved_at
     from {{ ref('int_issues') }}
 
 ),
@@ -127,7 +133,13 @@ final as (
         issues.updated_at,
         {{ reporting_date('issues.resolved_at') }} as resolved_date,
         case when lead_times.is_done then issue_sprints.sprint_start_date end as sprint_start_date,
-        issues.tracker
+        issues.tracker,
+        coalesce(issues.priority, '(none)') as priority,
+        issues.due_date,
+        coalesce(issues.resolution, '(none)') as resolution,
+        coalesce(issues.parent_id_readable, '(none)') as parent_id_readable,
+        coalesce(issues.epic_id_readable, '(none)') as epic_id_readable,
+        issues.moved_at
     from issues
     inner join lead_times on issues.issue_id = lead_times.issue_id
     inner join flow_times on issues.issue_id = flow_times.issue_id

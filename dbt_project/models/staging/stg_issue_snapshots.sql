@@ -21,5 +21,10 @@
     'story_points',
     'lead_time_number',
     'lead_time_period_minutes',
+    'priority',
+    'due_date',
+    'resolution',
+    'parent_id_readable',
+    'epic_id_readable',
     'is_missing'
 ]) }}

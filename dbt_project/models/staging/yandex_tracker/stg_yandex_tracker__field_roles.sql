@@ -1,5 +1,5 @@
--- Status and sprint are Tracker's own; so are type, assignee and story points, unless a var names
--- another field.
+-- Status and sprint are Tracker's own; so are type, assignee, priority and story points, unless a
+-- var names another field.
 with
 
 candidates as (
@@ -48,6 +48,8 @@ ranked as (
             )
     where
         candidates.role in ('team', 'lead_time')
+        -- Tracker has a due date of its own; a queue's field of such a name may hold anything
+        or (candidates.role = 'due_date' and not fields.is_local)
         or (candidates.is_configured and candidates.role not in ('state', 'sprint'))
 
     union all
@@ -65,6 +67,7 @@ ranked as (
         ('sprint', 'sprint'),
         ('type', 'type'),
         ('assignee', 'assignee'),
+        ('priority', 'priority'),
         ('story_points', 'storyPoints')
     ) as built_in (role, field_id)
 

@@ -24,10 +24,21 @@ issues as (
         status_type,
         status_started_at,
         has_resolution,
+        resolution_id,
+        resolution,
         field_values,
         loaded_at
     from {{ ref('stg_yandex_tracker__issues') }}
     where {{ yandex_tracker_in_scope('queue_id') }}
+
+),
+
+issue_keys as (
+
+    select
+        issue_id,
+        issue_id_readable
+    from {{ ref('stg_yandex_tracker__issues') }}
 
 ),
 
@@ -56,6 +67,15 @@ issue_types as (
         issue_type_id,
         issue_type
     from {{ ref('stg_yandex_tracker__issue_types') }}
+
+),
+
+resolutions as (
+
+    select
+        resolution_id,
+        resolution
+    from {{ ref('stg_yandex_tracker__resolutions') }}
 
 ),
 
@@ -102,7 +122,9 @@ role_values as (
     select
         issues.issue_id,
         max(field_roles.field_id) filter (where field_roles.role = 'type') as type_field_id,
-    {% for role in ['team', 'type', 'assignee', 'story_points', 'lead_time'] %}
+    {% for role in [
+        'team', 'type', 'assignee', 'story_points', 'lead_time', 'priority', 'due_date'
+    ] %}
         jsonb_agg(issues.field_values -> field_roles.field_id)
         filter (where field_roles.role = '{{ role }}')
         -> 0 as {{ role }}_value{{ "," if not loop.last }}
@@ -183,6 +205,13 @@ final as (
                 then role_values.lead_time_value::numeric
         end as lead_time_number,
         {{ yandex_tracker_minutes('role_values.lead_time_value') }} as lead_time_period_minutes,
+        {{ yandex_tracker_text('role_values.priority_value') }} as priority,
+        {{ yandex_tracker_day('role_values.due_date_value') }} as due_date,
+        coalesce(resolutions.resolution, resolved.resolution) as resolution,
+        coalesce(parents.issue_id_readable, resolved.field_values #>> '{parent,key}')
+            as parent_id_readable,
+        coalesce(epics.issue_id_readable, resolved.field_values #>> '{epic,key}')
+            as epic_id_readable,
         coalesce(
             issue_census.missed_sweeps >= 2 and resolved.loaded_at < issue_census.swept_at, false
         ) as is_missing
@@ -191,6 +220,11 @@ final as (
     left join role_values on resolved.issue_id = role_values.issue_id
     left join issue_types on role_values.type_value ->> 'id' = issue_types.issue_type_id
     left join users on role_values.assignee_value ->> 'id' = users.user_id
+    left join resolutions on resolved.resolution_id = resolutions.resolution_id
+    left join issue_keys as parents
+        on resolved.field_values #>> '{parent,id}' = parents.issue_id
+    left join issue_keys as epics
+        on resolved.field_values #>> '{epic,id}' = epics.issue_id
     left join issue_census on resolved.issue_id = issue_census.issue_id
 
 )

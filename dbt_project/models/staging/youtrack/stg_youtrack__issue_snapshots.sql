@@ -125,6 +125,11 @@ role_values as (
             when field_roles.value_type not in ('date', 'date and time')
                 then issue_values.value_number
         end as value_number,
+        case field_roles.value_type
+            when 'date' then ({{ moment_of('issue_values.value_number') }} at time zone 'UTC')::date
+            when 'date and time'
+                then {{ reporting_date(moment_of('issue_values.value_number')) }}
+        end as value_date,
         issue_values.value_minutes
     from issue_values
     inner join field_roles
@@ -141,6 +146,7 @@ resolved_values as (
         role_values.issue_id,
         role_values.role,
         role_values.value_number,
+        role_values.value_date,
         role_values.value_minutes,
         role_values.place,
         coalesce(field_values.ordinal, named_values.ordinal) as ordinal,
@@ -183,6 +189,8 @@ pivoted as (
         string_agg(value_text, ', ' order by place) filter (where role = 'assignee') as assignee,
         {{ joined_values('value_text', 'ordinal') }} filter (where role = 'story_points')
             as estimate,
+        {{ joined_values('value_text', 'ordinal') }} filter (where role = 'priority') as priority,
+        min(value_date) filter (where role = 'due_date') as due_date,
         max(value_number) filter (where role = 'lead_time') as lead_time_number,
         max(value_minutes) filter (where role = 'lead_time') as lead_time_period_minutes
     from resolved_values
@@ -219,6 +227,12 @@ final as (
         {{ points_of('pivoted.estimate') }} as story_points,
         pivoted.lead_time_number,
         pivoted.lead_time_period_minutes,
+        pivoted.priority,
+        pivoted.due_date,
+        -- YouTrack tells a resolution by the state; links are not loaded
+        null::text as resolution,
+        null::text as parent_id_readable,
+        null::text as epic_id_readable,
         coalesce(
             issue_census.missed_sweeps >= 2 and issues.loaded_at < issue_census.swept_at, false
         ) as is_missing

@@ -1,0 +1,14 @@
+with
+
+labels as (
+
+    select
+        issue_id,
+        kind,
+        label,
+        tracker
+    from {{ ref('int_issue_labels') }}
+
+)
+
+select * from labels

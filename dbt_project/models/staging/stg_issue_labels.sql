@@ -1,0 +1,1 @@
+{{ union_trackers('issue_labels', ['issue_id', 'kind', 'label']) }}
