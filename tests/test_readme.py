@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+import yaml
+from conftest import REPOSITORY, PostgresServer
 
 from extract import errors
 
@@ -95,3 +96,46 @@ def test_the_page_of_definitions_names_every_var_seed_and_mart_and_no_other() ->
     assert named["seed"] == seeds
     assert named["model"] <= models
     assert set(re.findall(r"^\| `(\w+)` \|", tables, re.M)) == marts
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_page_names_columns_that_the_marts_have(page: Path) -> None:
+    file = REPOSITORY / "dbt_project" / "models" / "marts" / "_marts__models.yml"
+    columns = {
+        model["name"]: {column["name"] for column in model["columns"]}
+        for model in yaml.safe_load(_text(file))["models"]
+    }
+    named = re.findall(r"`(\w+)\.(?!sql`)(\w+)(?: [^`]*)?`", _text(page))
+    lacking = [
+        f"{mart}.{column}"
+        for mart, column in named
+        if mart in columns and column not in columns[mart]
+    ]
+    assert lacking == []
+    assert page.name != "from-tracker-exporter.md" or len(named) > 40
+
+
+def test_what_the_page_on_tracker_exporter_asks_of_the_marts_is_answered(
+    server: PostgresServer, published: tuple[str, dict[str, str]]
+) -> None:
+    page = _text(REPOSITORY / "docs" / "from-tracker-exporter.md")
+    queries = re.findall(r"(?:^    .+\n)+", page, re.MULTILINE)
+    assert len(queries) == 2
+    connection = server.connect(published[0])
+    with connection.cursor() as cursor:
+        answers = []
+        for query in queries:
+            cursor.execute(query)
+            answers.append((tuple(each.name for each in cursor.description), cursor.fetchall()))
+    connection.close()
+    (_, by_tag), (shape, times) = answers
+    assert by_tag == []  # the company's tags are not loaded
+    assert shape == (
+        "issue_key", "status_name", "status_transitions_count", "duration", "busdays_duration",
+        "last_seen",
+    )  # fmt: skip
+    assert any(count > 1 for _, _, count, *_ in times)
+    assert all(
+        duration >= 0 and working <= duration + 36 * count
+        for _, _, count, duration, working, _ in times
+    )
