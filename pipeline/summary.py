@@ -63,7 +63,7 @@ def _issues(cursor: psycopg2.extensions.cursor, console: Console) -> None:
             markup=False,
         )
     if missing:
-        console.print(f"{missing:,} issues are gone from YouTrack and kept as last seen")
+        console.print(f"{missing:,} issues are gone from the tracker and kept as last seen")
 
 
 def _percentiles(cursor: psycopg2.extensions.cursor, console: Console) -> None:
