@@ -88,8 +88,8 @@ def by_tracker(cursor: psycopg2.extensions.cursor) -> list[str]:
     if len(rows) < 2:
         return []
     return [
-        f"{titles.get(name, name)}: {total:,} issues, {done:,} of them done, "
-        f"the newest change {newest:%Y-%m-%d %H:%M} UTC"
+        f"{titles.get(name, name)}: {total:,} issues, {done:,} done, "
+        f"newest change {newest:%Y-%m-%d %H:%M} UTC"
         for name, total, done, newest in rows
     ]
 
