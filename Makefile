@@ -26,7 +26,7 @@ help: ## list the targets
 run: $(VENV)/.installed ## load, build, test and publish; simulated data when nothing is configured
 	@$(IN_VENV) -m pipeline run --vars "$$VARS" $(ARGS)
 
-extract: $(VENV)/.installed ## only load from YouTrack into the schema raw
+extract: $(VENV)/.installed ## only load from the tracker into its schema of raw
 	@$(IN_VENV) -m pipeline load $(ARGS)
 
 build: $(VENV)/.installed ## only build, test and publish the marts from what is loaded

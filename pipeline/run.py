@@ -156,7 +156,7 @@ def _prepare_environment(console: RunConsole) -> bool:
 def _say_simulated(console: RunConsole) -> None:
     console.say(
         "This is simulated data: nothing is configured, so a made-up company is loaded "
-        '(README, "Your own YouTrack").',
+        '(README, "The first run").',
         style="bold magenta",
     )
 

@@ -16,6 +16,7 @@ from pipeline.database import Database, open_database, trackers_of
 from pipeline.embedded import binaries
 from pipeline.redaction import plain
 from pipeline.settings import load_environment, nothing_is_configured
+from pipeline.summary import by_tracker
 from report.data import NONE
 
 DOCS_PORT = 8080
@@ -30,6 +31,7 @@ def show_status() -> int:
     """Print `marts.pipeline_status`; exit code 0 for OK and RUNNING, 1 for NOK and NEVER."""
     console = Console(highlight=False, soft_wrap=True)
     connection = _database().connect()
+    trackers: list[str] = []
     try:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -37,6 +39,9 @@ def show_status() -> int:
                 "from marts.pipeline_status"
             )
             status, last_run_at, last_ok_at, data_as_of, age_hours, error = cursor.fetchone()
+            # before the first good run, and of a version that knew one tracker, there is none
+            with suppress(psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn):
+                trackers = by_tracker(cursor)
     except psycopg2.errors.UndefinedTable:
         console.print("NEVER: no run yet. Start one with: make run")
         return 1
@@ -58,6 +63,8 @@ def show_status() -> int:
                 value.isoformat(sep=" ", timespec="seconds") if hasattr(value, "date") else value
             )
             console.print(f"{label}: {shown}", markup=False)
+    for line in trackers:
+        console.print(line, markup=False)
     return 0 if is_fine else 1
 
 

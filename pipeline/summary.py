@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from extract.trackers import TRACKERS
 from pipeline.database import Database
 from pipeline.redaction import plain
 
@@ -56,6 +57,8 @@ def _issues(cursor: psycopg2.extensions.cursor, console: Console) -> None:
     )
     console.print()
     console.print(f"{total:,} issues, {done:,} of them done", markup=False)
+    for line in by_tracker(cursor):
+        console.print(line, markup=False)
     if from_field and from_history:
         share = round(100 * from_field / (from_field + from_history))
         console.print(
@@ -63,7 +66,32 @@ def _issues(cursor: psycopg2.extensions.cursor, console: Console) -> None:
             markup=False,
         )
     if missing:
-        console.print(f"{missing:,} issues are gone from YouTrack and kept as last seen")
+        console.print(f"{missing:,} issues are gone from the tracker and kept as last seen")
+
+
+def by_tracker(cursor: psycopg2.extensions.cursor) -> list[str]:
+    """A line on each tracker that the marts hold; none where there is one alone."""
+    titles = {tracker.name: tracker.title for tracker in TRACKERS}
+    rows = _rows(
+        cursor,
+        """
+        select
+            tracker,
+            count(*),
+            count(*) filter (where is_done),
+            max(coalesce(updated_at, created_at)) at time zone 'UTC'
+        from marts.fct_issues
+        group by tracker
+        order by tracker
+        """,
+    )
+    if len(rows) < 2:
+        return []
+    return [
+        f"{titles.get(name, name)}: {total:,} issues, {done:,} done, "
+        f"newest change {newest:%Y-%m-%d %H:%M} UTC"
+        for name, total, done, newest in rows
+    ]
 
 
 def _percentiles(cursor: psycopg2.extensions.cursor, console: Console) -> None:

@@ -124,13 +124,16 @@ def _throughput(cursor: Any) -> Table:
     sums = [f"{name}_{unit}" for name in MEASURES for unit in ("count", "points")]
     return select(
         cursor,
-        (*DIMENSIONS, "is_story", *(name.replace("count", "issues") for name in sums)),
+        (*DIMENSIONS, "tracker", "is_story", *(name.replace("count", "issues") for name in sums)),
         f"""
         select
-            team, issue_type, sprint, quarter, is_story::integer,
+            throughput.team, issue_type, throughput.sprint, throughput.quarter, tracker,
+            is_story::integer,
             {", ".join(f"coalesce(sum({name}), 0)::float8" for name in sums)}
-        from marts.agg_sprint_throughput
-        group by 1, 2, 3, 4, 5, sprint_start_date order by sprint_start_date, 3, 1, 2
+        from marts.agg_sprint_throughput as throughput
+        inner join marts.dim_sprints using (sprint_id)
+        group by 1, 2, 3, 4, 5, 6, throughput.sprint_start_date
+        order by throughput.sprint_start_date, 3, 1, 2, 5
         """,  # noqa: S608  (no outside text)
     )
 

@@ -100,10 +100,13 @@ def _state_times(cursor: Any, today: date) -> Table:
     """Time that done issues spent in the states that work goes through."""
     return select(
         cursor,
-        (*DIMENSIONS, "date", "state", "category", "issues", "visits", "seconds", "work_cents"),
+        (
+            *DIMENSIONS, "tracker", "date", "state", "category",
+            "issues", "visits", "seconds", "work_cents",
+        ),
         f"""
         select
-            issues.team, issues.issue_type, issues.sprint, issues.quarter, segment,
+            issues.team, issues.issue_type, issues.sprint, issues.quarter, issues.tracker, segment,
             visits.state, visits.state_category, count(distinct issue_id), count(*),
             round(sum(visits.seconds)), sum(visits.work_hours) * 100
         from marts.fct_state_intervals as visits
@@ -113,25 +116,25 @@ def _state_times(cursor: Any, today: date) -> Table:
             issues.is_done
             and not issues.is_excluded_team
             and visits.state_category in ('todo', 'in_progress', 'waiting')
-        group by 1, 2, 3, 4, 5, 6, 7 order by 5, 1, 2, 3, 4, 6, 7
+        group by 1, 2, 3, 4, 5, 6, 7, 8 order by 6, 1, 2, 3, 4, 5, 7, 8
         """,  # noqa: S608  (no outside text)
         segments(today),
-    )
+    )  # fmt: skip
 
 
 def _efficiency(cursor: Any, today: date) -> Table:
     """Active and waiting time of done issues, from their start to their end."""
     return select(
         cursor,
-        (*DIMENSIONS, "date", "issues", "active", "waiting"),
+        (*DIMENSIONS, "tracker", "date", "issues", "active", "waiting"),
         f"""
         select
-            issues.team, issues.issue_type, issues.sprint, issues.quarter, segment, count(*),
-            sum(active_days) * 100, sum(waiting_days) * 100
+            issues.team, issues.issue_type, issues.sprint, issues.quarter, issues.tracker, segment,
+            count(*), sum(active_days) * 100, sum(waiting_days) * 100
         from marts.fct_issues as issues
         {SEGMENT}
         where flow_efficiency is not null and not is_excluded_team
-        group by 1, 2, 3, 4, 5 order by 5, 1, 2, 3, 4
+        group by 1, 2, 3, 4, 5, 6 order by 6, 1, 2, 3, 4, 5
         """,  # noqa: S608  (no outside text)
         segments(today),
     )

@@ -15,6 +15,7 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
+from extract.trackers import TRACKERS
 from report import data as marts
 from report.charts import CHARTED, HEADLINES, TABLED, keys, specifications
 from report.settings import TIME_LOCALES, read_texts
@@ -59,6 +60,7 @@ def render(content: dict[str, Any], *, locale: str, is_demo: bool = False) -> st
     payload = {
         **content,
         "buckets": [texts["bucket_labels"].get(label, label) for label in content["buckets"]],
+        "tracker_titles": {tracker.name: tracker.title for tracker in TRACKERS},
         "locale": locale,
         "texts": texts,
         "percents": {"headlines": HEADLINES, "charted": CHARTED, "tabled": TABLED},
@@ -74,6 +76,7 @@ def render(content: dict[str, Any], *, locale: str, is_demo: bool = False) -> st
         locale=locale,
         texts=texts,
         is_demo=is_demo,
+        has_trackers=len(content["values"]["tracker"]) > 1,
         style=style,
         scripts=scripts,
         data=script_safe(payload),

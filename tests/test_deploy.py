@@ -17,6 +17,7 @@ from croniter import croniter
 from dotenv import dotenv_values
 
 from demo.youtrack.server import Server
+from extract.trackers import TRACKERS
 from pipeline.settings import DATABASE_IS_GIVEN_BY, KNOWN_VARIABLES, own_variables
 
 DEPLOY = REPOSITORY / "deploy"
@@ -280,6 +281,22 @@ def test_the_environment_s_example_names_what_is_read():
     assert _run("git", "check-ignore", "-q", "deploy/.env", cwd=REPOSITORY).returncode == 0
 
 
+def test_every_tracker_can_be_given_in_the_container_and_in_ci():
+    example = (DEPLOY / ".env.example").read_text(encoding="utf-8")
+    (run,) = (
+        step
+        for step in _yaml("ci", "github-nightly.yml")["jobs"]["run"]["steps"]
+        if step.get("run", "").endswith(ONE_COMMAND)
+    )
+    gitlab = (DEPLOY / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
+    needed = [names for tracker in TRACKERS for names in tracker.required]
+    assert len(needed) > 3
+    for names in needed:
+        assert set(names) <= set(re.findall(r"^#?([A-Z_]+)=", example, re.M))
+        assert set(names) & run["env"].keys(), f"none of {names} reaches the run at GitHub"
+        assert any(re.search(rf"\b{name}\b", gitlab) for name in names)
+
+
 # --- schemas ---
 
 
@@ -309,7 +326,8 @@ def test_the_example_of_the_settings_names_every_one() -> None:
     example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
     named = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"`((?:YOUTRACK|PG|RUN|REPORT|SENTRY|LOG)_?[A-Z_]+)`", readme))
+    prefixes = "YOUTRACK|YANDEX_TRACKER|PG|RUN|REPORT|SENTRY|LOG"
+    documented = set(re.findall(rf"`((?:{prefixes})_?[A-Z_]+)`", readme))
     own = own_variables()
     assert len(documented) > 10
     assert (own | documented | {"LOCALE", "REPORT_DETAILS", *DATABASE_IS_GIVEN_BY}) - named == set()

@@ -316,6 +316,63 @@ def test_what_a_choice_cannot_act_on_says_so_and_offers_the_way_back(
 BLOCKED = ("cumulative", "weekly", "forecast")
 
 
+def test_a_tracker_is_chosen_where_there_are_several_and_acts_on_what_knows_it(
+    page: Page, spoiled: Any, browser: Any, tmp_path: Path
+) -> None:
+    assert page.script("return document.querySelector('[data-dimension=tracker]')") is None
+    with spoiled.cursor() as cursor:
+        cursor.execute(
+            "update marts.dim_sprints set tracker = 'yandex_tracker' "
+            "where board = (select min(board) from marts.dim_sprints)"
+        )
+        cursor.execute(
+            "update marts.fct_issues set tracker = 'yandex_tracker' "
+            "where project = (select min(project) from marts.fct_issues where is_wip)"
+        )
+    page = Page(browser, write_report(spoiled, tmp_path / "report.html"), "#view=flow")
+    everything = number(page.text("#tile_in_work"))
+    page.pick("tracker", "yandex_tracker")
+    assert page.text("[data-dimension=tracker] .chosen") == "Yandex.Tracker"
+    assert "tracker=yandex_tracker" in page.script("return location.hash")
+    ((in_work, done, issues, active, waiting),) = fetch(
+        spoiled,
+        "select count(*) filter (where is_wip), count(lead_time_days) filter (where is_done and "
+        "not has_time_error), count(flow_efficiency), "
+        "sum(active_days) filter (where flow_efficiency is not null), "
+        "sum(waiting_days) filter (where flow_efficiency is not null) from marts.fct_issues "
+        "where tracker = 'yandex_tracker' and not is_excluded_team",
+    )
+    assert 0 < in_work < everything and done and issues, "a check of nothing"
+    assert number(page.text("#tile_in_work")) == in_work
+    share = number(page.text("#tile_efficiency").removesuffix("%"))
+    assert close(share, 100 * active / (active + waiting), 0.06)
+    assert sum(number(row[1]) for row in page.table("efficiency")) == issues
+    visited = fetch(
+        spoiled,
+        "select visits.state, count(distinct issue_id) from marts.fct_state_intervals as visits "
+        "inner join marts.fct_issues as issues using (issue_id) where issues.is_done "
+        "and issues.tracker = 'yandex_tracker' and not issues.is_excluded_team "
+        "and visits.state_category in ('todo', 'in_progress', 'waiting') group by 1",
+    )
+    shown = {row[0]: number(row[1]) for row in page.table("state_times")}
+    assert shown == {state: count for state, count in visited}
+    assert all("over all trackers" in says(page, place) for place in BLOCKED)
+    page.open("lead_time")
+    assert number(page.text("#tile_n")) == done
+    sprints = fetch(
+        spoiled,
+        "select distinct sprint from marts.agg_sprint_throughput inner join marts.dim_sprints "
+        "using (sprint_id, sprint) where tracker = 'yandex_tracker'",
+    )
+    page.script("document.getElementById('stories_only').click()")
+    assert {row[0] for row in page.table("throughput")} == {sprint for (sprint,) in sprints}
+    page.open("flow")
+    page.do("document.getElementById('release_forecast').click()")
+    assert not any(says(page, place) for place in BLOCKED)
+    assert number(page.text("#tile_in_work")) == everything
+    assert page.complaints() == []
+
+
 def test_time_in_state_is_told_in_calendar_days_or_working_hours(page: Page, marts: Any) -> None:
     ((team, quarter),) = fetch(
         marts,

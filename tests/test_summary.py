@@ -1,17 +1,19 @@
 """The summary at the end of a run says what it counts, and of when."""
 
 import io
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from conftest import PostgresServer
 from pages import fetch
 from rich.console import Console
 
-from pipeline import summary
+from pipeline import status, summary
 
 # of the run over the small company (conftest)
 AS_OF = datetime(2026, 6, 17, 12, tzinfo=timezone.utc)
@@ -48,6 +50,33 @@ LATEST = """
     from marts.dim_sprints where is_closed and team <> '(none)'
     order by team, finish_at desc, sprint_id
 """
+
+
+OF_TRACKERS = r"^(YouTrack|Yandex\.Tracker): ([\d,]+) issues, ([\d,]+) done, newest change .*$"
+
+
+def test_the_summary_and_the_status_tell_trackers_apart_where_there_are_several(
+    connection: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unclosed = Mock(wraps=connection, close=lambda: None)
+    monkeypatch.setattr(status, "_database", lambda: SimpleNamespace(connect=lambda: unclosed))
+    status.show_status()
+    assert re.findall(OF_TRACKERS, said(connection) + capsys.readouterr().out, re.M) == []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update marts.fct_issues set tracker = 'yandex_tracker', "
+            "updated_at = '2026-06-16 21:30+00' where issue_id in "
+            "(select issue_id from marts.fct_issues where is_done order by issue_id limit 3)"
+        )
+        cursor.execute("select count(*), count(*) filter (where is_done) from marts.fct_issues")
+        total, done = cursor.fetchone()
+    status.show_status()
+    for text in (said(connection), capsys.readouterr().out):
+        assert re.findall(OF_TRACKERS, text, re.M) == [
+            ("Yandex.Tracker", "3", "3"),
+            ("YouTrack", f"{total - 3:,}", f"{done - 3:,}"),
+        ]
+        assert "3 done, newest change 2026-06-16 21:30 UTC" in text
 
 
 def test_each_table_says_which_issues_it_counts(connection: Any) -> None:

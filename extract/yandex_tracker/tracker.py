@@ -94,8 +94,8 @@ class YandexTracker:
     settings = YandexTrackerSettings
     required = {
         (OAUTH.token_setting, IAM.token_setting): (
-            "an OAuth token of a service account, or an IAM token where a Yandex Cloud "
-            "organisation is linked"
+            "an OAuth token of an account made for it, or an IAM token of a service account where "
+            "a Yandex Cloud organisation is linked"
         ),
         ("YANDEX_TRACKER_ORG_ID", "YANDEX_TRACKER_CLOUD_ORG_ID"): (
             "the organisation's id (Tracker > Administration > Organisations): the first of a "

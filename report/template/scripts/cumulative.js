@@ -6,7 +6,7 @@ const cumulative = (() => {
   const name = (category) => texts.categories[category];
 
   charts.add({ view: "flow", place: "cumulative", specification: () => "cumulative" });
-  const release = blocked("cumulative", ["sprint", "quarter"]);
+  const release = blocked("cumulative", ["sprint", "quarter"], texts.no_quarter_here);
 
   // What stood in each category at the end of each day that the page knows; the first has a change.
   function standings(span) {
@@ -27,8 +27,8 @@ const cumulative = (() => {
   }
 
   function show() {
-    const isBlocked = release();
-    const days = isBlocked ? [] : standings(period.now());
+    const why = release();
+    const days = why ? [] : standings(period.now());
     const done = Math.min(...days.map((one) => one.done)); // from here on it is drawn
     tables.fill(
       "table_cumulative",
@@ -41,7 +41,7 @@ const cumulative = (() => {
         date: one.day * words.DAY, series: name(category), order, n: one[category] - (category === "done" ? done : 0),
       }))),
       cumulative_told: days.map((one) => ({ date: one.day * words.DAY, tip: tip(one) })),
-    }, { empty: isBlocked ? texts.no_quarter_here : days.length ? null : texts.no_flow });
+    }, { empty: why ?? (days.length ? null : texts.no_flow) });
   }
 
   return { show };

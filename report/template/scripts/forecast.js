@@ -6,12 +6,12 @@ const forecast = (() => {
   const CONFIDENCE = 0.85;
 
   charts.add({ view: "flow", place: "forecast", specification: () => "forecast" });
-  const release = blocked("forecast", ["issue_type", "sprint", "quarter"]);
+  const release = blocked("forecast", ["issue_type", "sprint", "quarter"], texts.no_forecast_by);
 
   const rowsOf = (columns, team) => [...columns.of.keys()].filter((i) => columns.of[i] === team);
 
-  function emptyWords(isBlocked, teams, weeks) {
-    if (isBlocked) return texts.no_forecast_by;
+  function emptyWords(why, teams, weeks) {
+    if (why) return why;
     if (teams.length > 1) return texts.no_forecast_teams;
     return weeks.length ? null : teams.length ? texts.no_forecast : texts.no_forecast_yet;
   }
@@ -65,9 +65,9 @@ const forecast = (() => {
   }
 
   function show() {
-    const isBlocked = release(), teams = selection.names("team"), team = teams[0] ?? "(all)";
-    const weeks = isBlocked || teams.length > 1 ? [] : rowsOf(rows, team);
-    const empty = emptyWords(isBlocked, teams, weeks);
+    const why = release(), teams = selection.names("team"), team = teams[0] ?? "(all)";
+    const weeks = why || teams.length > 1 ? [] : rowsOf(rows, team);
+    const empty = emptyWords(why, teams, weeks);
     element("forecast_note").textContent = weeks.length ? words.counted(texts.forecast_note, rows.sample[weeks[0]]) : texts.forecast_means;
     element("promise").textContent = weeks.length ? promise(team, weeks) : "";
     showTable(weeks);

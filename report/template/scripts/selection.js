@@ -1,7 +1,8 @@
 // What the reader has chosen, and the selectors to choose with.
 const selection = (() => {
   const { values } = data;
-  const DIMENSIONS = ["team", "issue_type", "sprint", "quarter"];
+  // those that the page has selectors of: nothing may filter unseen
+  const DIMENSIONS = [...document.querySelectorAll(".selector")].map(({ dataset }) => dataset.dimension);
   // an empty set of codes is every value
   const chosen = Object.fromEntries(DIMENSIONS.map((name) => [name, new Set()]));
 
@@ -24,6 +25,9 @@ const selection = (() => {
 
   const isChosen = (...names) => names.some((name) => chosen[name].size > 0);
   const names = (name) => [...chosen[name]].map((code) => values[name][code]);
+  const shown = (name, code) => (
+    name === "tracker" ? data.tracker_titles[values.tracker[code]] ?? values.tracker[code] : words.named(values[name][code])
+  );
 
   const sprintsOf = values.team.map(() => new Set());
   [data.issues, data.throughput].forEach(({ team, sprint }) => {
@@ -50,7 +54,7 @@ const selection = (() => {
       });
       const codes = [...chosen[name]].sort((one, other) => one - other);
       details.querySelector(".chosen").textContent = codes.length === 0 ? texts.all
-        : codes.length < 3 ? codes.map((code) => words.named(values[name][code])).join(", ")
+        : codes.length < 3 ? codes.map((code) => shown(name, code)).join(", ")
           : `${codes.length} / ${values[name].length}`;
       details.classList.toggle("active", codes.length > 0);
     }
@@ -65,7 +69,7 @@ const selection = (() => {
         chosen[name][box.checked ? "add" : "delete"](code);
         changed();
       });
-      label.append(box, make("span", words.named(values[name][code])));
+      label.append(box, make("span", shown(name, code)));
       options.append(label);
       boxes.set(code, { box, label });
     });

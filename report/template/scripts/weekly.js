@@ -7,7 +7,7 @@ const weekly = (() => {
   const monday = (day) => day - ((day + 3) % WEEK); // 1 January 1970 was a Thursday
 
   charts.add({ view: "flow", place: "weekly", specification: () => "weekly" });
-  const release = blocked("weekly", ["sprint", "quarter"]);
+  const release = blocked("weekly", ["sprint", "quarter"], texts.no_quarter_weekly);
 
   // Every week from the first of the selection on, quiet ones too; those that begin in the span.
   function weeksIn(span) {
@@ -37,10 +37,10 @@ const weekly = (() => {
   }
 
   function show() {
-    const isBlocked = release();
+    const why = release();
     const now = period.now(), before = period.before();
-    const weeks = isBlocked ? [] : weeksIn(now), mean = meanOf(weeks, now);
-    tiles.show("weekly", mean, before && !isBlocked ? meanOf(weeksIn(before), before) : null, words.tenths);
+    const weeks = why ? [] : weeksIn(now), mean = meanOf(weeks, now);
+    tiles.show("weekly", mean, before && !why ? meanOf(weeksIn(before), before) : null, words.tenths);
     tables.fill(
       "table_weekly",
       [{ title: texts.week_from, kind: "day" }, ...["created", "started", "done"].map((name) => ({ title: texts[name], kind: "whole" }))],
@@ -56,7 +56,7 @@ const weekly = (() => {
         from: at(week.from), to: at(week.from + 6), done: week.done, is_complete: week.isComplete, tip: tip(week),
       })),
       weekly_mean: mean === null ? [] : [{ from: at(weeks[0].from), to: at(weeks.at(-1).from + 6), done: mean }],
-    }, { empty: isBlocked ? texts.no_quarter_weekly : weeks.length ? null : texts.no_week });
+    }, { empty: why ?? (weeks.length ? null : texts.no_week) });
   }
 
   return { show };
