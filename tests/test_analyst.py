@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import FROZEN, PostgresServer, Project
+from conftest import FROZEN, PostgresServer, Project, source_environment
 from test_run import fingerprint, value
 
 from demo.youtrack.server import Server
@@ -73,13 +73,15 @@ def test_what_a_contract_does_not_know_is_told_with_the_line_to_add(
 def test_a_mistake_that_parsing_shows_is_told_before_the_tracker_is_asked(
     project: Project,
     youtrack: Server,
-    published: tuple[str, dict[str, str]],
+    server: PostgresServer,
+    database: str,
     mistake: str,
     told: str,
 ) -> None:
+    environment = {**server.environment(database), **source_environment(youtrack)}
     youtrack.requests = []
     with edited(project, {f"{MARTS}/fct_issues.sql": ("select * from final", mistake)}):
-        completed = project.run("run", "--vars", FROZEN, environment=published[1])
+        completed = project.run("run", "--vars", FROZEN, environment=environment)
     youtrack.requests, asked = None, youtrack.requests
     assert completed.returncode == 1
     assert told in completed.stderr

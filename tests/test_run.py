@@ -340,13 +340,14 @@ def test_a_field_name_that_somebody_set_and_no_project_has_stops_the_build(
 
 
 def test_a_slip_in_a_seed_is_named_with_its_line(
-    project: Project, published: tuple[str, dict[str, str]]
+    project: Project, server: PostgresServer, database: str
 ) -> None:
     seed = project.root / "dbt_project" / "seeds" / "state_categories.csv"
     before = seed.read_text(encoding="utf-8")
     seed.write_text(f"{before}Parked,wating\nopen,todo\n", encoding="utf-8")
     try:
-        completed = project.run("build", "--vars", FROZEN, environment=published[1])
+        environment = server.environment(database)
+        completed = project.run("build", "--vars", FROZEN, environment=environment)
     finally:
         seed.write_text(before, encoding="utf-8")
     assert completed.returncode == 78
