@@ -1,3 +1,29 @@
+{#- The CTE `team_weeks`: what each team, and all of them together, did in each complete week. -#}
+{% macro team_weeks() -%}
+weekly as (
+
+    select
+        team,
+        week_start_date,
+        done_count
+    from {{ ref('agg_throughput_weekly') }}
+    where is_complete
+
+),
+
+team_weeks as (
+
+    select
+        week_start_date,
+        case when grouping(team) = 1 then '(all)' else team end as team,
+        sum(done_count)::integer as done_count
+    from weekly
+    group by grouping sets ((week_start_date, team), (week_start_date))
+
+)
+{%- endmacro %}
+
+
 {#- What so many weeks may bring when each is drawn, with replacement, from the last complete ones.
     Computed and not simulated: S(k) adds one draw to S(k - 1), and counts of ways are whole numbers,
     so that nothing is rounded. Goes on after `with recursive` and these CTEs:

@@ -1,15 +1,6 @@
 with recursive
 
-weekly as (
-
-    select
-        team,
-        week_start_date,
-        done_count
-    from {{ ref('agg_throughput_weekly') }}
-    where is_complete
-
-),
+{{ team_weeks() }},
 
 issues as (
 
@@ -19,17 +10,6 @@ issues as (
         not is_excluded_team
         and not is_resolved
         and not is_missing
-
-),
-
-team_weeks as (
-
-    select
-        week_start_date,
-        case when grouping(team) = 1 then '(all)' else team end as team,
-        sum(done_count)::integer as done_count
-    from weekly
-    group by grouping sets ((week_start_date, team), (week_start_date))
 
 ),
 
