@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 AS_OF = "{as_of: 2026-06-27T12:00:00+00:00}"
 DISK = "1g"
-FOLDER = "4m"
+FOLDER = "6m"
 NO_SPACE = "No space left on device"
 # One name for all: dbt parses the project anew when the profile names another database.
 DATABASE = "night"

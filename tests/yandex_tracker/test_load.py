@@ -1,11 +1,14 @@
 """Loads of the simulated Tracker: raw equals what it holds, after a first run and after many."""
 
+import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import REPOSITORY, PostgresServer, more_draws
@@ -129,10 +132,22 @@ def test_runs_between_random_edits_end_in_the_raw_of_one_clean_load(
         left[table] = {key: row for key, row in left[table].items() if key not in gone}
     for raw in (left, right):
         for issue in raw["issues"].values():
-            # names of today are those of the lists
+            # names and types of today are those of the lists
             issue["sprint"] = sorted(sprint["id"] for sprint in issue["sprint"] or ())
             issue["boards"] = sorted(board["id"] for board in issue["boards"] or ())
+            issue["status"], issue["status_type"] = issue["status"]["id"], None
+            issue["type"] = issue["type"] and issue["type"]["id"]
+            issue["priority"] = issue["priority"] and issue["priority"]["id"]
+            issue["field_values"] = without_renames(issue["field_values"])
+        for entry in raw["changelog"].values():
+            entry["fields"] = without_renames(entry["fields"])
     assert differences(left, right) == []
+
+
+def without_renames(values: Any) -> Any:
+    """The simulated company's edits name a team `Web  42`. A list's option is a text and no id:
+    what was read before the rename keeps the old one, and no `updatedAt` moves."""
+    return json.loads(re.sub(r"  \d+", "", json.dumps(values)))
 
 
 def test_a_long_changelog_is_read_to_its_end(loaded: Extraction, tracker: Server) -> None:
