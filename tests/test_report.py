@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import altair
 import pytest
 from conftest import PostgresServer, Project, clean_environment
 from pages import Page, fetch, needs_browser, number
@@ -17,8 +18,10 @@ from extract.errors import DatabaseError
 from pipeline import page as command_line
 from pipeline.database import open_database
 from report.browser import LOOKS
+from report.charts import specifications
 from report.data import ReportError
 from report.page import render, script_safe, write_report
+from report.settings import TIME_LOCALES, read_texts
 
 Published = tuple[str, dict[str, str]]
 
@@ -670,3 +673,12 @@ def test_every_look_of_the_page_is_drawn_by_one_command(
     assert header.startswith(b"\x89PNG")
     assert int.from_bytes(header[16:20], "big") == 390
     assert (folder / "printed.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("locale", TIME_LOCALES)
+def test_every_chart_is_one_of_vega_lites_schema(locale: str) -> None:
+    for charts in specifications(read_texts(locale), buckets=8).values():
+        for name, chart in charts.items():
+            assert altair.Chart.from_dict(chart, validate=True), name
+    with pytest.raises(altair.utils.schemapi.SchemaValidationError):
+        altair.Chart.from_dict({**chart, "config": {"view": {"stroke": []}}}, validate=True)
