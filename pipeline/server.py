@@ -6,9 +6,12 @@ session may set for itself is no demand: `fit_sessions` sets it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -16,6 +19,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 
 from extract.errors import DatabaseError
 from pipeline.database import SCHEMAS, Database
+from pipeline.settings import WORK_MEM
 
 # Lock and record of a run, the loader's and dbt's threads; seen at most in pg_stat_activity: 7
 SESSIONS_OF_A_RUN = 8
@@ -31,9 +35,21 @@ _TIME_OUTS = (
 _SET = (
     "select set_config(name, '0', false) from pg_settings where name = any(%(time_outs)s) "
     "union all select set_config('jit', 'off', false) "
+    "union all select set_config('work_mem', %(memory)s, false) where %(memory)s <> '' "
+    "and (%(is_asked)s or pg_size_bytes(%(memory)s) > (select setting::bigint * 1024 "
+    "from pg_settings where name = 'work_mem')) "
     "union all select set_config('search_path', %(path)s, false) where %(path)s <> ''"
 )
+# Four threads of dbt, each with a few sorts and hashes at a time, in a part of the memory
+_WORK_MEM_SHARE = 64
+_WORK_MEM_MB = (16, 256)
 _SEARCH_PATH = re.compile(r"\s*-c\s*search_path=(\S+)\s*")
+
+# Of cgroups, version 2 and 1; the first holds `max` where there is no limit
+_CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 # Less does not show in a metric; a clock that takes local time for UTC is an hour off or more.
 CLOCKS_APART = timedelta(minutes=30)
@@ -51,7 +67,7 @@ _connect = psycopg2.connect
 def fit_sessions() -> None:
     """From now on each session that this process opens, dlt's and dbt's too, has no time-outs.
 
-    It speaks UTF-8.
+    It speaks UTF-8, and sorts and joins in memory where there is enough (`work_mem`).
 
     Neither of the two lets us set anything on a new connection, and libpq's `options`, in which
     dlt sends its search path, are refused by poolers (PgBouncer before 1.20).
@@ -71,9 +87,34 @@ class _FitConnection(Connection):
     def fit(self) -> None:
         # outside a transaction: a rollback would take the settings back
         was_autocommit, self.autocommit = self.autocommit, True
+        asked = os.environ.get("BUILD_WORK_MEM", "")
+        is_asked = bool(re.fullmatch(WORK_MEM, asked))
+        values = {
+            "time_outs": list(_TIME_OUTS),
+            "path": self.search_path,
+            "memory": asked if is_asked else self._share_of_memory(),
+            "is_asked": is_asked,
+        }
         with self.cursor() as cursor:
-            cursor.execute(_SET, {"time_outs": list(_TIME_OUTS), "path": self.search_path})
+            cursor.execute(_SET, values)
         self.autocommit = was_autocommit
+
+    def _share_of_memory(self) -> str:
+        """A sort's share of this machine's memory, '' for a server elsewhere."""
+        host = self.info.host or ""
+        if not (host.startswith("/") or host in ("localhost", "127.0.0.1", "::1")):
+            return ""
+        least, most = _WORK_MEM_MB
+        return f"{min(max(memory_mb() // _WORK_MEM_SHARE, least), most)}MB"
+
+
+def memory_mb() -> int:
+    """The memory of this machine, or of the container that this is, in MB."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in _CONTAINER_LIMITS:
+        with suppress(OSError, ValueError):
+            limits.append(int(file.read_text()))
+    return min(limits) >> 20
 
 
 def _fit_session(*arguments: Any, **parameters: Any) -> Connection:

@@ -6,6 +6,7 @@ seeds. The table in the README lists the same names.
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -31,6 +32,9 @@ SECRETS = (
     "PGPASSWORD", "RUN_ALERT_WEBHOOK_URL", "SENTRY_DSN",
 )  # fmt: skip
 
+# A size as PostgreSQL spells it, within what it takes
+WORK_MEM = r"[1-9]\d{0,2}(MB|GB)"
+
 
 def dbt_target() -> Path:
     """The folder that dbt writes to: the manifest, the lineage site."""
@@ -46,6 +50,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     run_timeout_minutes: float = Field(default=240, gt=0, le=7 * 24 * 60, allow_inf_nan=False)
+    # read anew for each session, which may come before these are checked
+    build_work_mem: str | None = None
     run_alert_webhook_url: SecretStr | None = None
     sentry_dsn: SecretStr | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -61,6 +67,13 @@ class Settings(BaseSettings):
                 Dsn(value.get_secret_value())
             except BadDsn:
                 raise ValueError("it is no DSN, as https://key@host/number") from None
+        return value
+
+    @field_validator("build_work_mem")
+    @classmethod
+    def _check_size(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(WORK_MEM, value):
+            raise ValueError("it is a size as PostgreSQL spells it: 64MB, 1GB")
         return value
 
     @field_validator("log_level", mode="before")

@@ -176,6 +176,7 @@ SETTINGS = {
     "a YouTrack that is down": ({"YOUTRACK_URL": "http://127.0.0.1:9"}, 3, "connection is refused"),
     "an unknown project": ({"YOUTRACK_PROJECTS": "NOSUCH"}, 78, "YOUTRACK_PROJECTS: NOSUCH"),
     "no number": ({"RUN_TIMEOUT_MINUTES": "long"}, 78, "RUN_TIMEOUT_MINUTES"),
+    "no size": ({"BUILD_WORK_MEM": "lots"}, 78, "BUILD_WORK_MEM: it is a size.*64MB"),
     "no DSN": ({"SENTRY_DSN": "somewhere"}, 78, "SENTRY_DSN: it is no DSN"),
     "a database that is down": ({"PGHOST": "127.0.0.1", "PGPORT": "9"}, 4, "PGHOST and PGPORT"),
     "a database that is not there": ({"PGDATABASE": "nosuch"}, 4, "PGDATABASE"),

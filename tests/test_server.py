@@ -13,12 +13,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
 from conftest import FROZEN, PostgresServer, Project, fresh_database, source_environment
 
 from demo.youtrack.server import Server
+from pipeline import server as fitness
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -230,6 +232,55 @@ def test_time_outs_and_habits_of_a_role_do_not_end_a_run(
     for mart in ("fct_issues", "fct_sprint_issues", "agg_lead_time_percentiles"):
         query = f"select md5(string_agg(m::text, ',' order by m::text)) from marts.{mart} as m"
         assert execute(server, database, query) == execute(server, published[0], query)
+
+
+@pytest.mark.parametrize(
+    ("asked", "memory", "host", "of_role", "work_mem"),
+    [
+        ("200MB", 8192, None, "64MB", "200MB"),
+        ("32MB", 8192, None, "64MB", "32MB"),
+        ("", 8192, None, "4MB", "128MB"),
+        ("", 512, None, "4MB", "16MB"),
+        ("", 65536, None, "4MB", "256MB"),
+        ("", 512, None, "64MB", "64MB"),
+        ("", 8192, "db.example.org", "4MB", "4MB"),
+        ("32MB", 8192, "db.example.org", "4MB", "32MB"),
+        # told by the settings, once there is a record
+        ("a lot", 8192, None, "4MB", "128MB"),
+    ],
+)
+def test_a_session_sorts_in_a_share_of_the_memory_or_in_what_is_asked(
+    server: PostgresServer,
+    database: str,
+    role: Callable[..., dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str, memory: int, host: str | None, of_role: str, work_mem: str,
+) -> None:  # fmt: skip
+    environment = role(f"alter role {{role}} set work_mem = '{of_role}'")
+    monkeypatch.setenv("BUILD_WORK_MEM", asked)
+    monkeypatch.setattr(fitness, "memory_mb", lambda: memory)
+    if host:
+        monkeypatch.setattr(fitness._FitConnection, "info", SimpleNamespace(host=host))
+    # what it replaces comes back after the test
+    monkeypatch.setattr(psycopg2, "connect", psycopg2.connect)
+    fitness.fit_sessions()
+    user = environment["PGUSER"]
+    fitted = psycopg2.connect(host=server.host, port=server.port, user=user, dbname=database)
+    with closing(fitted), fitted.cursor() as cursor:
+        cursor.execute("show work_mem")
+        assert cursor.fetchone() == (work_mem,)
+
+
+def test_the_memory_of_a_container_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = fitness.memory_mb()
+    assert whole > 64
+    (tmp_path / "none").write_text("max\n")
+    (tmp_path / "limit").write_text(f"{64 << 20}\n")
+    limits = (tmp_path / "missing", tmp_path / "none", tmp_path / "limit")
+    monkeypatch.setattr(fitness, "_CONTAINER_LIMITS", limits[:2])
+    assert fitness.memory_mb() >= whole
+    monkeypatch.setattr(fitness, "_CONTAINER_LIMITS", limits)
+    assert fitness.memory_mb() == 64
 
 
 @pytest.mark.parametrize(
