@@ -118,7 +118,16 @@ def postgresql() -> Iterator[tuple[Path, Path]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    if sys.argv[1:2] == ["build"]:
+        # imported here: it needs what is above
+        from bench import build
+
+        return build.main(sys.argv[2:])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog="python -m bench build --help: the models and tests over many issues.",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="only 20,000 issues without latency (a minute)"
     )

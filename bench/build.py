@@ -1,7 +1,8 @@
-"""`python -m bench.build --issues N`: how long dbt takes over N issues, model by model.
+"""`python -m bench build --issues N [N ...]`: what a build of N issues takes, model by model.
 
-The made-up company is loaded once and copied inside the database: ids, numbers, boards and sprints
-of each copy are its own. `--beside DIR` builds with another checkout's models too, in turn.
+Seconds, the peak of PostgreSQL's memory beyond its shared buffers, and the ratios of the sizes. The
+made-up company is loaded once and copied inside the database: ids, numbers, boards and sprints of
+each copy are its own. `--beside DIR` builds with another checkout's models too, in turn.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import json
 import os
 import subprocess
 import sys
-import time
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
+from threading import Event, Thread
 
 import psycopg2
 from rich.console import Console
@@ -25,7 +28,6 @@ from pipeline.settings import PROJECT_ROOT
 
 # of which the copies are made: five boards with two years of sprints, ten changes an issue
 COMPANY = 5_000
-DATABASE = "bench"
 
 # Ids of one copy look like those of the tracker to every model: 2-17 becomes 2-17.3. The values of
 # fields, and the projects, are shared.
@@ -87,9 +89,15 @@ def fill(dsn: str, issues: int) -> None:
     connection.close()
 
 
+# In the sessions of a run; a checkout that has none yet builds in those of dbt.
 BUILD = """
-import json, sys, time
+import json, resource, sys, time
+from contextlib import suppress
 from dbt.cli.main import dbtRunner
+sys.path.insert(0, ".")
+with suppress(ImportError):
+    from pipeline.server import fit_sessions
+    fit_sessions()
 arguments = [*sys.argv[1:], "--log-level", "none", "--no-use-colors", "--no-write-json"]
 runner = dbtRunner()
 manifest = runner.invoke(["parse", *arguments]).result
@@ -98,9 +106,62 @@ outcome = dbtRunner(manifest=manifest).invoke(
     ["build", "--exclude-resource-type", "unit_test", *arguments]
 )
 taken = time.monotonic() - began
-print(json.dumps({"success": outcome.success, "seconds": taken, "nodes": {
-    one.node.name: one.execution_time for one in outcome.result.results}}))
+print(json.dumps({
+    "success": outcome.success, "seconds": taken,
+    "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+    "nodes": {one.node.unique_id: one.execution_time for one in outcome.result.results}}))
 """
+# dbt begins every statement with a comment that says of which node it is
+AT_WORK = r"""
+select coalesce(leader_pid, pid), pid, substring(query from '"node_id": "([^"]+)"')
+from pg_stat_activity
+where state = 'active' and query like '/* {"app": "dbt"%'
+"""
+
+
+class Memory:
+    """Looks, while the block lasts, at the memory of the sessions that work for dbt's nodes.
+
+    `peaks` holds MB by node: what its session and the workers beside it had of their own.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._ended = Event()
+        self._thread = Thread(target=self._look)
+        self.peaks: dict[str, float] = {}
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        connection = psycopg2.connect(self._dsn)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            while not self._ended.wait(0.1):
+                cursor.execute(AT_WORK)
+                rows = cursor.fetchall()
+                nodes = {leader: node for leader, pid, node in rows if leader == pid}
+                taken: dict[str, float] = {}
+                for leader, pid, _ in rows:
+                    if node := nodes.get(leader):
+                        taken[node] = taken.get(node, 0) + own_memory(pid)
+                for node, memory in taken.items():
+                    self.peaks[node] = max(self.peaks.get(node, 0), memory)
+        connection.close()
+
+
+def own_memory(pid: int) -> float:
+    """MB of a process that it shares with nobody."""
+    with suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        return int(status.partition("RssAnon:")[2].split()[0]) / 1024
+    return 0
 
 
 def build(root: Path, environment: dict[str, str]) -> dict:
@@ -124,45 +185,67 @@ def build(root: Path, environment: dict[str, str]) -> dict:
     return told
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.build", description=__doc__)
-    parser.add_argument("--issues", type=int, default=100_000)
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench build", description=__doc__)
+    parser.add_argument("--issues", type=int, nargs="+", default=[100_000], metavar="N")
     parser.add_argument("--beside", type=Path, metavar="DIR", help="another checkout")
     parser.add_argument("--repeat", type=int, default=1, help="the fastest counts (default 1)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 150)
+    roots = [PROJECT_ROOT, *([options.beside.resolve()] if options.beside else [])]
+    taken = []
     with postgresql() as (host, folder):
-        environment = {
-            **os.environ, "PGHOST": str(host), "PGPORT": str(embedded.PORT),
-            "PGUSER": embedded.SUPERUSER, "PGDATABASE": DATABASE, "PGPASSWORD": "none",
-            "LEAD_TIME_AS_OF": f"{TODAY}T00:00:00+00:00", "PROFILES": str(folder / "profiles"),
-        }  # fmt: skip
-        dsn = f"host={host} port={embedded.PORT} user={embedded.SUPERUSER} dbname={DATABASE}"
-        load(environment, dsn)
-        began = time.monotonic()
-        fill(dsn, options.issues)
-        console.print(f"raw filled in {time.monotonic() - began:,.0f} s: {counts(dsn)}")
-        roots = [PROJECT_ROOT, *([options.beside.resolve()] if options.beside else [])]
-        best: dict[Path, dict] = {}
-        for _ in range(options.repeat):
-            for root in roots:
-                told = build(root, environment)
-                console.print(f"{root.name}: {told['seconds']:,.1f} s", style="dim")
-                if root not in best or told["seconds"] < best[root]["seconds"]:
-                    best[root] = told
-        console.print(slowest(best[PROJECT_ROOT]))
-        for root in roots[1:]:
-            ratio = best[PROJECT_ROOT]["seconds"] / best[root]["seconds"]
-            console.print(f"{ratio:.2f} times what {root.name} takes")
+        for issues in options.issues:
+            database = f"bench_{issues}"
+            environment = {
+                **os.environ, "PGHOST": str(host), "PGPORT": str(embedded.PORT),
+                "PGUSER": embedded.SUPERUSER, "PGDATABASE": database, "PGPASSWORD": "none",
+                "LEAD_TIME_AS_OF": f"{TODAY}T00:00:00+00:00", "PROFILES": str(folder / "profiles"),
+            }  # fmt: skip
+            dsn = f"host={host} port={embedded.PORT} user={embedded.SUPERUSER} dbname={database}"
+            load(environment, dsn)
+            fill(dsn, issues)
+            console.print(counts(dsn))
+            best = measured(roots, environment, dsn, options.repeat, console)
+            console.print(slowest(best[PROJECT_ROOT]))
+            taken.append(best[PROJECT_ROOT]["seconds"])
+            for root in roots[1:]:
+                ratio = taken[-1] / best[root]["seconds"]
+                console.print(f"{ratio:.2f} times what {root.name} takes")
+    for smaller, larger in pairwise(range(len(taken))):
+        console.print(
+            f"{options.issues[larger] / options.issues[smaller]:.1f} times the issues, "
+            f"{taken[larger] / taken[smaller]:.1f} times the seconds"
+        )
     return 0
+
+
+def measured(
+    roots: list[Path], environment: dict[str, str], dsn: str, repeat: int, console: Console
+) -> dict[Path, dict]:
+    """The fastest build of each checkout, in turn."""
+    best: dict[Path, dict] = {}
+    for _ in range(repeat):
+        for root in roots:
+            with Memory(dsn) as memory:
+                told = build(root, environment)
+            told["peaks"] = memory.peaks
+            console.print(
+                f"{root.name}: {told['seconds']:,.1f} s, dbt's process {told['memory']} MB",
+                style="dim",
+            )
+            if root not in best or told["seconds"] < best[root]["seconds"]:
+                best[root] = told
+    return best
 
 
 def load(environment: dict[str, str], dsn: str) -> None:
     """The company, through the extractor."""
-    postgres = psycopg2.connect(dsn.replace(f"dbname={DATABASE}", "dbname=postgres"))
+    name = environment["PGDATABASE"]
+    postgres = psycopg2.connect(dsn.replace(f"dbname={name}", "dbname=postgres"))
     postgres.autocommit = True
     with postgres.cursor() as cursor:
-        cursor.execute(f"create database {DATABASE}")
+        cursor.execute(f"create database {name}")
     postgres.close()
     with simulated_tracker("youtrack", COMPANY) as youtrack:
         subprocess.run(
@@ -184,10 +267,12 @@ def counts(dsn: str) -> str:
 
 
 def slowest(told: dict, count: int = 25) -> Table:
-    table = Table("model or test", "seconds", box=None)
+    table = Table("model or test", "seconds", "MB", box=None)
     ordered = sorted(told["nodes"].items(), key=lambda each: -each[1])
-    for name, seconds in ordered[:count]:
-        table.add_row(name, f"{seconds:.1f}")
+    for node, seconds in ordered[:count]:
+        memory = told["peaks"].get(node)
+        name = node.split(".")[2]
+        table.add_row(name, f"{seconds:.1f}", f"{memory:.0f}" if memory else "")
     rest = sum(seconds for _, seconds in ordered[count:])
     table.add_row(f"{max(len(ordered) - count, 0)} others", f"{rest:.1f}")
     return table
