@@ -80,6 +80,15 @@ THEMES = {
 }
 
 
+def drawn(texts: dict[str, Any], *, buckets: int) -> dict[str, Any]:
+    """What the page draws with, as JSON takes it: percents, charts and the keys above them."""
+    return {
+        "percents": {"headlines": HEADLINES, "charted": CHARTED, "tabled": TABLED},
+        "charts": specifications(texts, buckets=buckets),
+        "keys": keys(),
+    }
+
+
 def keys() -> dict[str, Any]:
     """What the keys above the charts are made of: they stand outside, where nothing is cut off."""
     return {

@@ -17,7 +17,6 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 
 from extract.trackers import TRACKERS
 from report import data as marts
-from report.charts import CHARTED, HEADLINES, TABLED, keys, specifications
 from report.settings import TIME_LOCALES, read_texts
 
 TEMPLATES = Path(__file__).resolve().parent / "template"
@@ -27,6 +26,7 @@ SCRIPTS = (
     "blocked", "run", "lead_time", "sprints", "ageing", "cumulative", "weekly", "forecast",
     "state_times", "efficiency", "address", "main",
 )  # fmt: skip
+CHARTS = Path(__file__).resolve().parent / "charts.py"
 CACHE = Path(__file__).resolve().parent.parent / ".local" / "cache"
 
 
@@ -63,9 +63,7 @@ def render(content: dict[str, Any], *, locale: str, is_demo: bool = False) -> st
         "tracker_titles": {tracker.name: tracker.title for tracker in TRACKERS},
         "locale": locale,
         "texts": texts,
-        "percents": {"headlines": HEADLINES, "charted": CHARTED, "tabled": TABLED},
-        "charts": specifications(texts, buckets=len(content["buckets"])),
-        "keys": keys(),
+        **drawings(texts, locale=locale, buckets=len(content["buckets"])),
         "format_locale": vl_convert.get_format_locale(TIME_LOCALES[locale]),
         "time_locale": vl_convert.get_time_format_locale(TIME_LOCALES[locale]),
     }
@@ -124,6 +122,24 @@ def vega_scripts() -> str:
     with suppress(OSError):
         _keep(kept, scripts)
     return scripts
+
+
+def drawings(texts: dict[str, Any], *, locale: str, buckets: int) -> dict[str, Any]:
+    """What `report.charts` makes of the words, which takes it two seconds: so it is kept."""
+    made_of = (texts, buckets, version("altair"), CHARTS.read_text(encoding="utf-8"))
+    digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+    kept = CACHE / f"charts-{locale}.json"
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        if found["of"] == digest:
+            return found["made"]
+    # imported here: the library takes half a second
+    from report.charts import drawn
+
+    made = drawn(texts, buckets=buckets)
+    with suppress(OSError):
+        _keep(kept, json.dumps({"of": digest, "made": made}))
+    return made
 
 
 def _keep(kept: Path, text: str) -> None:

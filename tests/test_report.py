@@ -12,15 +12,18 @@ from typing import Any
 import altair
 import pytest
 from conftest import PostgresServer, Project, clean_environment
+from jsonschema import ValidationError
 from pages import Page, fetch, needs_browser, number
 
 from extract.errors import DatabaseError
 from pipeline import page as command_line
 from pipeline.database import open_database
+from report import charts
+from report import page as report_page
 from report.browser import LOOKS
 from report.charts import specifications
 from report.data import ReportError
-from report.page import render, script_safe, write_report
+from report.page import drawings, render, script_safe, write_report
 from report.settings import TIME_LOCALES, read_texts
 
 Published = tuple[str, dict[str, str]]
@@ -677,8 +680,32 @@ def test_every_look_of_the_page_is_drawn_by_one_command(
 
 @pytest.mark.parametrize("locale", TIME_LOCALES)
 def test_every_chart_is_one_of_vega_lites_schema(locale: str) -> None:
-    for charts in specifications(read_texts(locale), buckets=8).values():
-        for name, chart in charts.items():
+    for themed in specifications(read_texts(locale), buckets=8).values():
+        for name, chart in themed.items():
             assert altair.Chart.from_dict(chart, validate=True), name
-    with pytest.raises(altair.utils.schemapi.SchemaValidationError):
+    with pytest.raises(ValidationError):
         altair.Chart.from_dict({**chart, "config": {"view": {"stroke": []}}}, validate=True)
+
+
+def test_what_is_drawn_is_made_once_and_anew_when_its_words_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_page, "CACHE", tmp_path)
+    texts, made = read_texts("en"), []
+    monkeypatch.setattr(charts, "drawn", lambda *_, **__: made.append("x") or {"charts": len(made)})
+    assert drawings(texts, locale="en", buckets=8) == {"charts": 1}
+    assert drawings(texts, locale="en", buckets=8) == {"charts": 1}
+    assert drawings(texts, locale="en", buckets=9) == {"charts": 2}
+    assert drawings({**texts, "days": "d"}, locale="en", buckets=9) == {"charts": 3}
+    (kept,) = tmp_path.iterdir()
+    for broken in ("", "{}", "[]", "null", '{"of": '):
+        kept.write_text(broken)
+        assert drawings(texts, locale="en", buckets=8) == {"charts": len(made)}
+    assert len(made) == 8
+    # a folder that nobody may write to costs the time again
+    kept.unlink()
+    tmp_path.rmdir()
+    tmp_path.write_text("a file")
+    assert drawings(texts, locale="en", buckets=8) == {"charts": 9}
+    tmp_path.unlink()
+    tmp_path.mkdir()
