@@ -39,6 +39,8 @@ class BuildReport:
     """What dbt did: counts for the record, sentences for people."""
 
     models_built: int = 0
+    # of the marts, as they wait to be published
+    rows: int = 0
     tests_failed: int = 0
     tests_warned: int = 0
     errors: list[str] = field(default_factory=list)
@@ -357,6 +359,9 @@ def _report(results: list[Any], connection: Connection) -> BuildReport:
             report.errors.append(_model_sentence(result))
         elif kind == "model" and status == "success":
             report.models_built += 1
+            if result.node.schema == publish.NEXT:
+                # a view has none
+                report.rows += max(0, result.adapter_response.get("rows_affected", 0))
     return report
 
 

@@ -20,6 +20,7 @@ from extract.tracker import Tracker
 from pipeline import __version__, embedded
 from pipeline.build import check_vars, definition
 from pipeline.database import Database, find_database, refuse_strangers
+from pipeline.figures import StatsD
 from pipeline.ownership import refuse_strangers_tables
 from pipeline.redaction import Redactor, plain
 from pipeline.seeds import check_seeds
@@ -27,6 +28,7 @@ from pipeline.server import faults_of
 from pipeline.settings import (
     PROJECT_ROOT,
     SECRETS,
+    Destinations,
     dbt_target,
     ignored_database_variables,
     is_complete,
@@ -109,7 +111,8 @@ def _machine() -> Findings:
 def _settings() -> Findings:
     for warning in load_environment():
         yield Finding(WARNING, warning)
-    read_settings()
+    settings, _ = read_settings()
+    yield from _destinations(settings)
     for read in (read_locale, read_details):
         try:
             read()
@@ -128,6 +131,23 @@ def _settings() -> Findings:
         yield Finding(OK, "nothing is configured: a run loads simulated data")
     else:
         yield Finding(OK, "the settings are complete")
+
+
+def _destinations(to: Destinations) -> Findings:
+    """Where the figures go; what is wrong there, a run only warns of."""
+    if to.statsd_host:
+        found = StatsD(to.statsd_host, to.statsd_port, to.statsd_prefix).address()
+        text = f"figures go to {to.statsd_host}, port {to.statsd_port}; no answer is expected"
+        if found is None:
+            text = f"STATSD_HOST: the name {to.statsd_host} is not known, or not at once"
+        yield Finding(OK if found else WARNING, text)
+    if to.metrics_file:
+        file = PROJECT_ROOT / to.metrics_file
+        may_write = file.parent.is_dir() and _may_write(file.parent)
+        text = f"figures go to {file}"
+        if not may_write:
+            text = f"METRICS_FILE: the folder {file.parent} is not there, or may not be written"
+        yield Finding(OK if may_write else WARNING, text)
 
 
 def _folders() -> Findings:

@@ -133,6 +133,12 @@ class RunRecord:
         self.forget_old()
         return died_before
 
+    def last_ok_at(self) -> datetime | None:
+        """When the last good run ended."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("select max(finished_at) from ops.pipeline_runs where status = 'OK'")
+            return cursor.fetchone()[0]
+
     def open_fault(self) -> str | None:
         """The fault that the alarm has told and not taken back; a new row takes it over."""
         with self.connection.cursor() as cursor:

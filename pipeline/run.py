@@ -40,6 +40,7 @@ from pipeline.database import (
     refuse_without_rights,
     trackers_of,
 )
+from pipeline.figures import RunFigures
 from pipeline.ownership import claim, made_tables, refuse_strangers_tables
 from pipeline.record import RunRecord, holds_lock, take_lock
 from pipeline.redaction import Redactor
@@ -53,6 +54,7 @@ from pipeline.settings import (
     load_environment,
     named_trackers,
     nothing_is_configured,
+    read_destinations,
     read_settings,
     source_problem,
 )
@@ -99,7 +101,7 @@ def execute(options: RunOptions) -> int:
     as_of = moment_of(options.dbt_vars, started_at)
     started = time.monotonic()
     console = RunConsole(Redactor())
-    alarm = None
+    alarm = figures = None
     result = _Result()
     is_demo, session = False, None
     code, error = 0, None
@@ -110,12 +112,15 @@ def execute(options: RunOptions) -> int:
             # read here, unchecked: a mistake in the settings is worth an alarm, too
             hook = os.environ.get("RUN_ALERT_WEBHOOK_URL")
             alarm = Alarm(hook, PROJECT_ROOT / ".local" / "alarm.json", console.redact)
+            figures = RunFigures(read_destinations())
             if is_demo and options.extract:
                 _say_simulated(console)
             # a malformed DSN is told once the settings are read and the end can be recorded
             with suppress(ValueError):
                 error_reports.start(os.environ.get("SENTRY_DSN"), console.redact)
-            session = stack.enter_context(_session(console, alarm, as_of, started_at, is_demo))
+            session = stack.enter_context(
+                _session(console, alarm, figures, as_of, started_at, is_demo)
+            )
             with session.stoppable(), rare_collections():
                 _work(session, options, as_of, result)
         except LockedError as locked:
@@ -134,6 +139,8 @@ def execute(options: RunOptions) -> int:
         code, error, last_line = _end(console, session, options, result, started, code, error)
         if error:
             error_reports.report(console.redact(error))
+        if figures:
+            figures.run_ended(code)
         if alarm:
             alarm.run_ended(error, died_before=bool(session and session.died_before))
     if session and options.build:
@@ -163,7 +170,12 @@ def _say_simulated(console: RunConsole) -> None:
 
 @contextmanager
 def _session(
-    console: RunConsole, alarm: Alarm, as_of: datetime, started_at: datetime, is_demo: bool
+    console: RunConsole,
+    alarm: Alarm,
+    figures: RunFigures,
+    as_of: datetime,
+    started_at: datetime,
+    is_demo: bool,
 ) -> Iterator[Session]:
     """Open the database, take the lock, write the record's first line."""
     # asked before dbt's variables name the embedded server's address
@@ -187,11 +199,13 @@ def _session(
         record = RunRecord(database.connect(), run_id, as_of)
         died_before = record.start(started_at)
         alarm.memory = record
+        figures.last_ok_at = record.last_ok_at()
         if died_before:
             console.warn("the run before this one died without a word; it is recorded as NOK now")
         yield Session(
-            database, connection, record, console, alarm, trackers, died_before, is_demo, problem
-        )
+            database, connection, record, console, alarm, figures, trackers, died_before, is_demo,
+            problem,
+        )  # fmt: skip
         record.connection.close()
     finally:
         connection.close()
@@ -229,19 +243,19 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
         console.set_level(settings.log_level)
         with session.limited_to(settings.run_timeout_minutes):
             if options.extract:
-                session.record.update(stage="extract")
-                sources = [company()] if company else _configured(session, of_trackers)
-                for source in sources:
-                    with _told_which(source, is_one_of_several=len(sources) > 1):
-                        _load(session, options, source, as_of, result)
+                with session.stage("extract"):
+                    sources = [company()] if company else _configured(session, of_trackers)
+                    for source in sources:
+                        with _told_which(source, is_one_of_several=len(sources) > 1):
+                            _load(session, options, source, as_of, result)
             else:
                 session.record.keep_data_as_of()
             if options.build:
-                session.record.update(stage="build")
-                publish.prepare(session.connection)
-                _build(session, dbt, result)
-                session.record.update(stage="publish")
-                _publish(session, options)
+                with session.stage("build"):
+                    publish.prepare(session.connection)
+                    _build(session, dbt, result)
+                with session.stage("publish"):
+                    _publish(session, options, result)
 
 
 @contextmanager
@@ -260,8 +274,11 @@ def _build(session: Session, dbt: Dbt, result: _Result) -> None:
     """Build and test; a build that failed because the database did is no fault of a model."""
     try:
         result.build = dbt.build(session.connection)
+        session.figures.built(result.build)
     except BuildError as failure:
-        result.build = failure.report or result.build
+        if failure.report:
+            result.build = failure.report
+            session.figures.built(failure.report)
         told = [str(failure), *result.build.errors]
         # with a number it is Python's word: the disk of dbt's own folders
         full = next((each for each in told if NO_SPACE in each and "[Errno" not in each), None)
@@ -302,7 +319,9 @@ def _load(
         source_moved=options.source_moved,
         identity=source.identity,
     )
-    report = source.tracker.load(source.settings, order)
+    with session.figures.step("tracker", name):
+        report = source.tracker.load(source.settings, order)
+    session.figures.loaded(name, report)
     for warning in report.warnings:
         session.console.warn(warning)
     result.loads[name] = report
@@ -326,10 +345,12 @@ def _configured(session: Session, settings: dict[str, Any]) -> list[Configured]:
     return [Configured(tracker, settings[tracker.name]) for tracker in named]
 
 
-def _publish(session: Session, options: RunOptions) -> None:
+def _publish(session: Session, options: RunOptions, result: _Result) -> None:
     if not holds_lock(session.connection):
         raise DatabaseError("the run's lock was lost before publishing; the marts stay as they are")
-    publish.publish(session.connection, reader=_reader(options), run_id=session.record.run_id)
+    with session.figures.step("publishing", "postgresql"):
+        publish.publish(session.connection, reader=_reader(options), run_id=session.record.run_id)
+    session.figures.published("postgresql", result.build.rows)
 
 
 def _reader(options: RunOptions) -> str:

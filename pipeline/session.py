@@ -19,6 +19,7 @@ from pipeline import error_reports
 from pipeline.alarm import Alarm
 from pipeline.console import RunConsole
 from pipeline.database import Database
+from pipeline.figures import RunFigures
 from pipeline.record import RunRecord
 
 # How long the end of a run waits for a database that restarts, to be recorded there
@@ -34,6 +35,7 @@ class Session:
     record: RunRecord
     console: RunConsole
     alarm: Alarm
+    figures: RunFigures
     # what the marts are made of
     trackers: list[Tracker]
     died_before: bool = False
@@ -70,6 +72,13 @@ class Session:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(1)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Record that the run is at this stage, and time it."""
+        self.record.update(stage=name)
+        with self.figures.step("stage", name):
+            yield
 
     @contextmanager
     def stoppable(self) -> Iterator[None]:
@@ -121,6 +130,7 @@ class Session:
             record = RunRecord(connection, self.record.run_id, self.record.as_of)
             self.alarm.memory = record
             record.finish(error=reason, log=self.console.log())
+        self.figures.run_ended(code)
         self.alarm.run_ended(reason)
         error_reports.report(self.console.redact(reason))
         sys.stderr.write(f"error: {reason}\n")

@@ -41,13 +41,36 @@ def dbt_target() -> Path:
     return PROJECT_ROOT / (os.environ.get("DBT_TARGET_PATH") or "target")
 
 
-class Settings(BaseSettings):
+class Destinations(BaseSettings):
+    """Where the figures of a run go (`pipeline/figures.py`)."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    statsd_host: str | None = None
+    statsd_port: int = Field(default=8125, ge=1, le=65535)
+    statsd_prefix: str = "lead_time"
+    metrics_file: Path | None = None
+
+    @field_validator("statsd_prefix")
+    @classmethod
+    def _check_prefix(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", value):
+            raise ValueError("letters, digits, _ and - only, in parts between dots")
+        return value
+
+    @field_validator("metrics_file")
+    @classmethod
+    def _check_file(cls, value: Path | None) -> Path | None:
+        if value and value.suffix != ".prom":
+            raise ValueError("node_exporter reads files whose names end in .prom, and no others")
+        return value
+
+
+class Settings(Destinations):
     """The checked settings of one run; those of each tracker are its own.
 
     Secrets are `SecretStr`, so that no repr shows them.
     """
-
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     run_timeout_minutes: float = Field(default=240, gt=0, le=7 * 24 * 60, allow_inf_nan=False)
     # read anew for each session, which may come before these are checked
@@ -145,6 +168,17 @@ def read_settings() -> tuple[Settings, dict[str, BaseSettings]]:
     if problems:
         raise ConfigurationError("; ".join(problems))
     return run, trackers
+
+
+def read_destinations() -> Destinations:
+    """Where a run's figures go, whatever else is wrong; nowhere, if it is this.
+
+    What is wrong here ends the run as well, by `read_settings`.
+    """
+    try:
+        return Destinations()
+    except ValidationError:
+        return Destinations.model_construct()
 
 
 def _read(kind: type[BaseSettings], problems: list[str]) -> Any:
