@@ -96,6 +96,21 @@ def test_a_running_server_without_a_database_is_running(patient: Doctor) -> None
     assert "running; the first run makes the database" in said
 
 
+def test_where_the_figures_go_is_looked_at_and_decides_nothing(
+    patient: Doctor, given: dict[str, str]
+) -> None:
+    fine = {"STATSD_HOST": "localhost", "METRICS_FILE": "x.prom"}
+    code, said = patient.says({**given, **fine})
+    assert code == 0
+    assert "✓ figures go to localhost, port 8125" in said
+    assert "✓ figures go to /" in said
+    wrong = {"STATSD_HOST": "nobody.invalid", "METRICS_FILE": "/nowhere/x.prom"}
+    code, said = patient.says({**given, **wrong})
+    assert code == 0
+    assert "! STATSD_HOST: the name nobody.invalid" in said
+    assert "! METRICS_FILE: the folder /nowhere is not there" in said
+
+
 def test_the_settings_of_the_page_are_looked_at(patient: Doctor, given: dict[str, str]) -> None:
     code, said = patient.says({**given, "LOCALE": "de", "REPORT_DETAILS": "perhaps"})
     assert code == 78

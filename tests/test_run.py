@@ -525,12 +525,13 @@ def test_a_run_that_was_killed_reads_nok(
 
 
 def test_the_time_limit_ends_the_run_as_nok_and_leaves_nothing_running(
-    server: PostgresServer, project: Project, youtrack: Server, database: str
+    server: PostgresServer, project: Project, youtrack: Server, database: str, tmp_path: Path
 ) -> None:
     environment = {
         **server.environment(database),
         **source_environment(youtrack),
         "RUN_TIMEOUT_MINUTES": "0.02",
+        "METRICS_FILE": str(tmp_path / "lead_time.prom"),
     }
     with subprocess.Popen(
         [sys.executable, "-m", "pipeline", "run"],
@@ -543,6 +544,7 @@ def test_the_time_limit_ends_the_run_as_nok_and_leaves_nothing_running(
         _, said = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "RUN_TIMEOUT_MINUTES" in said
+    assert "\nlead_time_run_ok 0\n" in (tmp_path / "lead_time.prom").read_text()
     assert "resource_tracker" not in said
     assert "RUN_TIMEOUT_MINUTES" in value(server, database, LAST_RUN.format("error"))
     left = subprocess.run(
