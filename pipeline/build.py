@@ -2,9 +2,11 @@
 
 import json
 import logging
+import multiprocessing
 import os
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -281,6 +283,7 @@ class Dbt:
 
     def _invoke(self, *command: str) -> tuple[Any, list[str]]:
         """What a dbt command came to, and what its macros warned of."""
+        _do_without_shared_memory()
         # imported here: it costs two seconds that `status` and `psql` need not pay
         from dbt.cli.main import dbtRunner
 
@@ -294,6 +297,22 @@ class Dbt:
         if outcome.result is None or (outcome.exception and not outcome.success):
             raise _ended_early(" ".join(command[:2]), outcome.exception, counter.last_error)
         return outcome.result, counter.warnings
+
+
+def _do_without_shared_memory() -> None:
+    """Where there is none, as in cloud functions, let locks between threads serve.
+
+    dbt, and the pool of its threads, ask for locks between processes, and have one process.
+    """
+    context = multiprocessing.get_context()
+    try:
+        context.Lock()
+    except OSError:
+        # imported here, as the rest of dbt, which comes after
+        from dbt.mp_context import get_mp_context
+
+        for each in (context, get_mp_context()):
+            each.Lock, each.RLock = threading.Lock, threading.RLock
 
 
 def _silence_foreign_settings() -> None:

@@ -392,12 +392,12 @@ def _end(
 
 def _write_page(console: RunConsole, database: Database, is_demo: bool) -> None:
     """Write the report page, after the lock is free, so that it shows how the run ended."""
-    # imported here: the chart library takes a second
-    from pipeline.page import write_page
-
     try:
+        # imported here: the chart library takes a second, and a function's package may lack it
+        from pipeline.page import write_page
+
         path = write_page(database, is_demo=is_demo)
-    except (RunError, OSError, psycopg2.Error) as error:
+    except (ImportError, RunError, OSError, psycopg2.Error) as error:
         console.warn(f"the report page was not written: {error}")
         return
     console.out.print(f"The report page: {path}", markup=False, soft_wrap=True)
