@@ -85,10 +85,13 @@ lock: ## compile requirements*.txt from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-strip-extras \
 		--no-emit-index-url --python-version 3.10 pyproject.toml --extra dev \
 		--constraint requirements.txt --output-file requirements-dev.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-strip-extras \
+		--no-emit-index-url --python-version 3.10 --group pyproject.toml:ansible \
+		--output-file requirements-ansible.txt
 
 clean: ## remove what can be made again; the data in .local/ stay
 	@if [ -d .local/postgres ] && [ -e $(VENV)/.installed ]; then $(IN_VENV) -m pipeline stop; fi
-	rm -rf $(VENV) target logs .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-ansible target logs .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove the embedded database and all it holds (asks first)
@@ -120,3 +123,9 @@ $(VENV)/.installed-dev: requirements-dev.txt
 	$(make_venv)
 	@$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
+
+# for the tests of deploy/ansible, which are skipped without it
+$(VENV)-ansible/.installed: requirements-ansible.txt
+	@$(PYTHON) -m venv --clear $(VENV)-ansible
+	@$(VENV)-ansible/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
