@@ -30,6 +30,7 @@ SETTINGS = {
     "YOUTRACK_URL": "https://youtrack.example.com",
     "YOUTRACK_TOKEN": "perm:a\"b\\c\\new $HOME `id` 'd' #e ё",
     "RUN_TIMEOUT_MINUTES": 90,
+    "REPORT_DETAILS": True,
 }
 TASKS_OF_A_LIVING_SYSTEM = "packages,libraries,timer"
 
@@ -139,7 +140,8 @@ exec "$@"
 def scratch(tmp_path: Path) -> Iterator[tuple[str, ...]]:
     """What a command begins with, to write to a copy of the system's folders."""
     _tool("ansible-playbook")
-    script = ("unshare", "--mount", "sh", "-c", SCRATCH, "sh", str(tmp_path))
+    # as on a host whose root shares nothing
+    script = ("unshare", "--mount", "sh", "-c", f"umask 077\n{SCRATCH}", "sh", str(tmp_path))
     if os.geteuid() != 0 or subprocess.run([*script, "true"], check=False).returncode != 0:
         pytest.skip("an overlay may not be mounted here: the role was not carried out")
     origin = tmp_path / "origin"
@@ -183,6 +185,7 @@ def test_the_role_installs_what_deploy_holds_once_and_then_changes_nothing(
     ids = int(user[1]), int(user[2])
     root = upper / "opt" / "lead-time"
     assert (root / "README.md").read_text() == "a version\n"
+    assert [path.stat().st_mode & 0o777 for path in (root, root / "README.md")] == [0o755, 0o644]
     expected = {root / ".local": (*ids, 0o750), upper / "var/log/lead-time": (*ids, 0o750)}
     if schedule == "systemd":
         settings = upper / "etc" / "lead-time.env"
@@ -200,7 +203,11 @@ def test_the_role_installs_what_deploy_holds_once_and_then_changes_nothing(
     for path, rights in expected.items():
         stat = path.stat()
         assert (stat.st_uid, stat.st_gid, stat.st_mode & 0o777) == rights, path
-    assert dotenv_values(settings, interpolate=False) == {k: str(v) for k, v in SETTINGS.items()}
+    assert dotenv_values(settings, interpolate=False) == {
+        **SETTINGS,
+        "RUN_TIMEOUT_MINUTES": "90",
+        "REPORT_DETAILS": "true",
+    }
     # nothing was written beside it
     assert "lead-time" not in {each.pw_name for each in pwd.getpwall()}
     if schedule == "systemd":
