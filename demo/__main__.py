@@ -17,14 +17,15 @@ from demo.tracker import Tracker
 from demo.yandex_tracker import server as yandex_tracker
 from demo.youtrack import server as youtrack
 from demo.youtrack.recorded import RecordingError, load
+from demo.zabbix import server as zabbix
 
-SERVERS = {"youtrack": youtrack, "yandex": yandex_tracker}
+SERVERS = {"youtrack": youtrack, "yandex": yandex_tracker, "zabbix": zabbix}
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m demo",
-        description="A simulated tracker on 127.0.0.1 with a made-up company behind it. "
+        description="A simulated tracker or monitoring on 127.0.0.1, a made-up company behind it. "
         "The same seed, size and day always give the same answers.",
     )
     parser.add_argument(
@@ -124,8 +125,7 @@ def main(given: list[str] | None = None) -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     print(
-        f"Simulated {server.title} at {server.url} ({server.access}): "
-        f"{len(served.issues)} issues, {len(served.log)} activities",
+        f"Simulated {server.title} at {server.url} ({server.access}): {server.content}",
         flush=True,
     )
     gc.collect()

@@ -87,6 +87,15 @@ class Server:
         """The answer to a request that does not say who asks; None for one that does."""
         raise NotImplementedError
 
+    def place(self) -> str:
+        """What a fault's path is looked for in."""
+        return request.path
+
+    @property
+    def content(self) -> str:
+        """What there is to be read, in words."""
+        return f"{len(self.tracker.issues)} issues, {len(self.tracker.log)} activities"
+
     def path_of(self, rule: str) -> str:
         """The route as the statistics count it."""
         return rule
@@ -115,7 +124,7 @@ class Server:
             g.started = time.thread_time()
             if self.requests is not None:
                 self.requests.append(f"{request.method} {request.full_path.rstrip('?')}")
-            g.faults = [rule for rule in self.faults if rule.applies(request.path)]
+            g.faults = [rule for rule in self.faults if rule.applies(self.place())]
             for rule in g.faults:
                 if rule.action in ("guest", "ignore_query"):
                     setattr(g, rule.action, True)

@@ -31,6 +31,9 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 # somebody on the way did not wait for the answer
 TIMED_OUT = frozenset({408, 504, 524})
 
+# of a request, as JSON
+Body = dict[str, Any] | list[dict[str, Any]]
+
 
 class BadRequestError(SourceError):
     """The source does not understand the request (400): a name or a value it does not know."""
@@ -134,6 +137,9 @@ class _Headers(AuthBase):
 class Client:
     """One source, one token. Safe to share between threads; each has a session of its own."""
 
+    # the statuses of an answer that less may keep from happening
+    too_much = TIMED_OUT
+
     def __init__(
         self,
         service: Service,
@@ -145,6 +151,7 @@ class Client:
         self.service = service
         self.patience = patience or Patience()
         self.throttle = Throttle(parallel)
+        self._is_parallel = parallel > 1
         self.request_count = 0
         self._counting = threading.Lock()
         # Held while an answer is parsed and made into rows. Python computes in one thread at a
@@ -167,7 +174,7 @@ class Client:
         url: str,
         params: dict[str, Any],
         *,
-        body: dict[str, Any] | None = None,
+        body: Body | None = None,
         tries: int | None = None,
         may_halve: bool = False,
         is_known: bool = True,
@@ -222,17 +229,18 @@ class Client:
             self.throttle.struggles(fault.retry_after or 0)
         if fault.retry_after is not None:
             if fault.retry_after > patience.longest_retry_after_seconds:
+                lower = f", or lower {self.service.prefix}_PARALLEL_REQUESTS"
                 raise SourceError(
                     f"{self.service.name} asks to come back in {fault.retry_after:.0f} s "
-                    "(Retry-After): its limit is reached; run again later, or lower "
-                    f"{self.service.prefix}_PARALLEL_REQUESTS"
+                    "(Retry-After): its limit is reached; run again later"
+                    f"{lower if self._is_parallel else ''}"
                 ) from None
             wait = max(wait, fault.retry_after)
         if attempt < patience.tries:
             time.sleep(wait)
 
     def _ask(
-        self, method: str, url: str, params: dict[str, Any], body: dict[str, Any] | None
+        self, method: str, url: str, params: dict[str, Any], body: Body | None
     ) -> tuple[requests.Response, bytes]:
         """One request and its whole body. Raises SlowError, _PassingError or SourceError."""
         with self._counting:
@@ -273,7 +281,7 @@ class Client:
     ) -> Any:
         """The parsed body of an answer, or the error that it stands for."""
         status, headers = response.status_code, response.headers
-        if status in TIMED_OUT and may_halve:
+        if status in self.too_much and may_halve:
             raise SlowError
         if status in PASSING:
             retry_after = _retry_after(headers.get("Retry-After"), headers.get("Date"))

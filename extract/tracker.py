@@ -1,4 +1,9 @@
-"""What a run asks of a tracker, whichever it is."""
+"""What a run asks of a source, and what a tracker is asked besides.
+
+A source is whatever a run loads into a raw schema of its own: a tracker, which tells of issues, or
+a monitoring, which tells of events. Only trackers fill the neutral layer that the marts of issues
+are made of, so only they have a place in the marts' column `tracker` and an address for an issue.
+"""
 
 from __future__ import annotations
 
@@ -44,14 +49,17 @@ class Load:
 class LoadReport:
     """What a load did."""
 
-    issues_loaded: int
-    activities_loaded: int
     requests: int
     warnings: tuple[str, ...]
     # the newest change that raw knows
     data_as_of: datetime | None
     # full, backfill, incremental or sweep
     kind: str
+    # a tracker's
+    issues_loaded: int = 0
+    activities_loaded: int = 0
+    # a monitoring's
+    events_loaded: int = 0
 
     def counts(self) -> dict[str, Any]:
         """What the run's record keeps of it."""
@@ -59,15 +67,16 @@ class LoadReport:
             "kind": self.kind,
             "issues_loaded": self.issues_loaded,
             "activities_loaded": self.activities_loaded,
+            "events_loaded": self.events_loaded,
             "requests": self.requests,
             "data_as_of": self.data_as_of and self.data_as_of.isoformat(),
         }
 
 
-class Tracker(Protocol):
-    """One kind of tracker. A database holds at most one instance of each."""
+class Source(Protocol):
+    """One kind of source. A database holds at most one instance of each."""
 
-    # the value of the marts' column `tracker`, and the folder under models/staging
+    # the folder under models/staging; of a tracker, the value of the marts' column `tracker`
     name: ClassVar[str]
     # what people call it
     title: ClassVar[str]
@@ -87,12 +96,6 @@ class Tracker(Protocol):
     def examine(self, settings: Any) -> Iterator[Found]:
         """Ask it what a run will need, without changing anything."""
 
-    def issue_address(self, settings: Any) -> str | None:
-        """What the address of an issue in a browser begins with, before its readable id.
-
-        None without an address.
-        """
-
     def load(self, settings: Any, order: Load) -> LoadReport:
         """Bring its raw schema up to date.
 
@@ -101,13 +104,23 @@ class Tracker(Protocol):
         """
 
 
+class Tracker(Source, Protocol):
+    """A source of issues, from which the marts of issues are made."""
+
+    def issue_address(self, settings: Any) -> str | None:
+        """What the address of an issue in a browser begins with, before its readable id.
+
+        None without an address.
+        """
+
+
 @dataclass(frozen=True)
 class Configured:
-    """A tracker that a run loads, with its settings.
+    """A source that a run loads, with its settings.
 
     `identity`: what its data belong to; only a simulation, whose port changes, says it.
     """
 
-    tracker: Tracker
+    kind: Source
     settings: Any
     identity: str | None = None

@@ -296,7 +296,7 @@ def _told_which(source: Configured, *, is_one_of_several: bool) -> Iterator[None
         yield
     except RunError as error:
         if is_one_of_several:
-            raise type(error)(f"{source.tracker.title}: {error}") from error
+            raise type(error)(f"{source.kind.title}: {error}") from error
         raise
 
 
@@ -304,7 +304,7 @@ def _load(
     session: Session, options: RunOptions, source: Configured, as_of: datetime, result: _Result
 ) -> None:
     """Bring one tracker's raw schema up to date, and record what that came to."""
-    name = source.tracker.name
+    name = source.kind.name
     working_dir = PROJECT_ROOT / ".local" / "dlt" / session.database.name / name
     if source.identity and forget_other_company(session.connection, source, working_dir):
         session.console.say("the simulated company of another day is dropped and loaded anew")
@@ -320,7 +320,7 @@ def _load(
         identity=source.identity,
     )
     with session.figures.step("tracker", name):
-        report = source.tracker.load(source.settings, order)
+        report = source.kind.load(source.settings, order)
     session.figures.loaded(name, report)
     for warning in report.warnings:
         session.console.warn(warning)

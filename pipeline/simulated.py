@@ -66,7 +66,7 @@ def forget_other_company(connection: Connection, company: Configured, working_di
 
     The company moves with the day, so yesterday's is another one, with the same ids.
     """
-    schema = sql.Identifier(company.tracker.schema)
+    schema = sql.Identifier(company.kind.schema)
     with connection.cursor() as cursor:
         try:
             cursor.execute(

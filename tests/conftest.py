@@ -53,8 +53,8 @@ def more_draws(*values: Any) -> list[Any]:
 
 # every setting of a run, so that no test sees the developer's own
 CLEANED = (
-    "PG", "YOUTRACK_", "YANDEX_TRACKER_", "RUN_", "SENTRY_", "DBT_", "DATALENS_", "REPORT_",
-    "LOCALE", "DEMO_", "BUILD_", "STATSD_", "METRICS_",
+    "PG", "YOUTRACK_", "YANDEX_TRACKER_", "ZABBIX_", "RUN_", "SENTRY_", "DBT_", "DATALENS_",
+    "REPORT_", "LOCALE", "DEMO_", "BUILD_", "STATSD_", "METRICS_",
     # what `make test ARGS=…` hands on to a make within
     "MAKE", "MFLAGS", "ARGS", "SQL", "VARS",
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Zabbix: what only this monitoring has."""
