@@ -12,10 +12,16 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from extract.errors import DatabaseError
-from extract.tracker import Tracker
+from extract.sources import MONITORINGS, SOURCES
+from extract.tracker import Source, Tracker
 from extract.trackers import TRACKERS
 from pipeline import embedded
-from pipeline.settings import PROJECT_ROOT, database_is_given, named_trackers
+from pipeline.settings import (
+    PROJECT_ROOT,
+    database_is_given,
+    named_sources,
+    named_trackers,
+)
 
 OLDEST_VERSION = 15
 CONNECT_TIMEOUT_SECONDS = 10
@@ -28,7 +34,7 @@ NO_SPACE = "No space left on device"
 
 # Where loads land; dlt merges by way of the second of each.
 RAW_SCHEMAS = tuple(
-    schema for tracker in TRACKERS for schema in (tracker.schema, f"{tracker.schema}_staging")
+    schema for source in SOURCES for schema in (source.schema, f"{source.schema}_staging")
 )
 # The schemas that a run writes to. No other one is touched.
 SCHEMAS = (
@@ -253,13 +259,24 @@ def trackers_of(connection: Connection, *, is_demo: bool) -> list[Tracker]:
     return [each for each in TRACKERS if each in named or each in loaded] or [TRACKERS[0]]
 
 
+def monitorings_of(connection: Connection) -> list[Source]:
+    """The monitorings that are configured, and those that were loaded."""
+    named, loaded = named_sources(), _loaded(connection)
+    return [each for each in MONITORINGS if each in named or each in loaded]
+
+
 def loaded_trackers(connection: Connection) -> list[Tracker]:
     """The trackers of which a load has left something."""
+    loaded = _loaded(connection)
+    return [each for each in TRACKERS if each in loaded]
+
+
+def _loaded(connection: Connection) -> list[Source]:
     with connection.cursor() as cursor:
         cursor.execute(
             "select array_agg(name) from unnest(%s) as name "
             "where to_regclass(name || '.extract_runs') is not null",
-            ([tracker.schema for tracker in TRACKERS],),
+            ([source.schema for source in SOURCES],),
         )
         schemas = cursor.fetchone()[0] or ()
-    return [tracker for tracker in TRACKERS if tracker.schema in schemas]
+    return [source for source in SOURCES if source.schema in schemas]

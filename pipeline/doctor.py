@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 from rich.console import Console
 
 from extract.errors import ConfigurationError, DatabaseError, DiskError, RunError
-from extract.tracker import Tracker
+from extract.tracker import Source
 from pipeline import __version__, embedded
 from pipeline.build import check_vars, definition
 from pipeline.database import Database, find_database, refuse_strangers
@@ -33,7 +33,7 @@ from pipeline.settings import (
     ignored_database_variables,
     is_complete,
     load_environment,
-    named_trackers,
+    named_sources,
     nothing_is_configured,
     read_settings,
     source_problem,
@@ -69,7 +69,7 @@ def show_health() -> int:
     console = Console(highlight=False, soft_wrap=True)
     redactor = Redactor()
     code = 0
-    for part in (_machine, _settings, _folders, _database, _trackers):
+    for part in (_machine, _settings, _folders, _database, _sources):
         for finding in _told(part):
             redactor.add(*(os.environ.get(name) for name in SECRETS))
             mark, style = _MARKS[finding.level]
@@ -275,18 +275,18 @@ def _row(connection: Connection, query: str, values: tuple[Any, ...]) -> tuple[A
         return cursor.fetchone()
 
 
-def _trackers() -> Findings:
+def _sources() -> Findings:
     try:
         _, settings = read_settings()
     except ConfigurationError:
         return  # told with the settings
-    for tracker in named_trackers():
-        if is_complete(tracker):
-            yield from _told(partial(_tracker, tracker, settings[tracker.name]))
+    for source in named_sources():
+        if is_complete(source):
+            yield from _told(partial(_source, source, settings[source.name]))
 
 
-def _tracker(tracker: Tracker, settings: Any) -> Findings:
-    for found in tracker.examine(settings):
+def _source(source: Source, settings: Any) -> Findings:
+    for found in source.examine(settings):
         if isinstance(found, RunError):
             yield Finding.of(found)
         else:

@@ -15,7 +15,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from extract.errors import DatabaseError
-from extract.tracker import Tracker
+from extract.tracker import Source
 from pipeline.database import SCHEMAS
 
 _TABLE = """
@@ -107,7 +107,7 @@ def refuse_strangers_tables(cursor: Cursor, schemas: Iterable[str] = SCHEMAS) ->
         )
 
 
-def made_tables(trackers: Iterable[Tracker]) -> list[tuple[str, str]]:
+def made_tables(sources: Iterable[Source]) -> list[tuple[str, str]]:
     """The tables (schema, name) that runs and loads make, the loader's own among them."""
     own = ["_dlt_loads", "_dlt_pipeline_state", "_dlt_version"]
     return [
@@ -116,9 +116,9 @@ def made_tables(trackers: Iterable[Tracker]) -> list[tuple[str, str]]:
         ("marts", "pipeline_status"),
         *(
             (schema, name)
-            for tracker in trackers
-            for schema in (tracker.schema, f"{tracker.schema}_staging")
-            for name in (*(table.name for table in tracker.tables), *own)
+            for source in sources
+            for schema in (source.schema, f"{source.schema}_staging")
+            for name in (*(table.name for table in source.tables), *own)
         ),
     ]
 

@@ -36,6 +36,7 @@ from pipeline.database import (
     ensure_schemas,
     is_alive,
     loaded_trackers,
+    monitorings_of,
     open_database,
     refuse_without_rights,
     trackers_of,
@@ -52,6 +53,7 @@ from pipeline.settings import (
     SECRETS,
     ignored_database_variables,
     load_environment,
+    named_sources,
     named_trackers,
     nothing_is_configured,
     read_destinations,
@@ -85,8 +87,10 @@ class _Result:
     def counts(self) -> str:
         issues = sum(load.issues_loaded for load in self.loads.values())
         activities = sum(load.activities_loaded for load in self.loads.values())
+        events = sum(load.events_loaded for load in self.loads.values())
+        of_monitorings = f", {events:,} events" if events else ""
         return (
-            f"{issues:,} issues and {activities:,} changes loaded, "
+            f"{issues:,} issues and {activities:,} changes{of_monitorings} loaded, "
             f"{self.build.models_built} models built, "
             f"{self.build.tests_failed} tests failed, {self.build.tests_warned} warned"
         )
@@ -194,8 +198,10 @@ def _session(
         with connection.cursor() as cursor:
             refuse_strangers_tables(cursor)
         trackers = trackers_of(connection, is_demo=is_demo)
-        ensure_schemas(connection, [tracker.schema for tracker in trackers])
-        claim(connection, made_tables(trackers))
+        monitorings = monitorings_of(connection)
+        sources = [*trackers, *monitorings]
+        ensure_schemas(connection, [source.schema for source in sources])
+        claim(connection, made_tables(sources))
         record = RunRecord(database.connect(), run_id, as_of)
         died_before = record.start(started_at)
         alarm.memory = record
@@ -203,8 +209,8 @@ def _session(
         if died_before:
             console.warn("the run before this one died without a word; it is recorded as NOK now")
         yield Session(
-            database, connection, record, console, alarm, figures, trackers, died_before, is_demo,
-            problem,
+            database, connection, record, console, alarm, figures, trackers, monitorings,
+            died_before, is_demo, problem,
         )  # fmt: skip
         record.connection.close()
     finally:
@@ -231,7 +237,7 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
             dbt.build_status_view()
             publish.publish_status_view(session.connection, reader=_reader(options))
         # Only now: a mistake in the settings shows on the dashboard too.
-        settings, of_trackers = read_settings()
+        settings, of_sources = read_settings()
         # of the page, which the end of the run writes
         read_locale(), read_details()
         if session.source_problem and options.extract:
@@ -240,11 +246,17 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
             raise ConfigurationError(
                 "nothing is loaded yet, so there is nothing to build: make run"
             )
+        is_demo, is_named = session.is_demo, bool(named_trackers())
+        if options.build and not (is_demo or is_named or loaded_trackers(session.connection)):
+            raise ConfigurationError(
+                "no tracker is configured, and the marts are made of a tracker's issues: give one "
+                "(README), or load the rest alone with: make extract"
+            )
         console.set_level(settings.log_level)
         with session.limited_to(settings.run_timeout_minutes):
             if options.extract:
                 with session.stage("extract"):
-                    sources = [company()] if company else _configured(session, of_trackers)
+                    sources = [company()] if company else _configured(session, of_sources)
                     for source in sources:
                         with _told_which(source, is_one_of_several=len(sources) > 1):
                             _load(session, options, source, as_of, result)
@@ -291,7 +303,7 @@ def _build(session: Session, dbt: Dbt, result: _Result) -> None:
 
 @contextmanager
 def _told_which(source: Configured, *, is_one_of_several: bool) -> Iterator[None]:
-    """Say of which tracker a fault is."""
+    """Say of which source a fault is."""
     try:
         yield
     except RunError as error:
@@ -303,7 +315,7 @@ def _told_which(source: Configured, *, is_one_of_several: bool) -> Iterator[None
 def _load(
     session: Session, options: RunOptions, source: Configured, as_of: datetime, result: _Result
 ) -> None:
-    """Bring one tracker's raw schema up to date, and record what that came to."""
+    """Bring one source's raw schema up to date, and record what that came to."""
     name = source.kind.name
     working_dir = PROJECT_ROOT / ".local" / "dlt" / session.database.name / name
     if source.identity and forget_other_company(session.connection, source, working_dir):
@@ -329,20 +341,28 @@ def _load(
     session.record.update(
         issues_loaded=sum(load.issues_loaded for load in loads),
         activities_loaded=sum(load.activities_loaded for load in loads),
-        data_as_of=max((load.data_as_of for load in loads if load.data_as_of), default=None),
+        # of the issues that the marts show: a monitoring's events are newer in any case
+        data_as_of=max(
+            (
+                result.loads[each.name].data_as_of
+                for each in session.trackers
+                if each.name in result.loads and result.loads[each.name].data_as_of
+            ),
+            default=None,
+        ),
         loads=Json({key: load.counts() for key, load in result.loads.items()}),
     )
 
 
 def _configured(session: Session, settings: dict[str, Any]) -> list[Configured]:
-    """The trackers to load; one whose data are there and whose settings are not is told."""
-    named = named_trackers()
-    for tracker in session.trackers:
-        if tracker not in named:
+    """The sources to load; one whose data are there and whose settings are not is told."""
+    named, loaded = named_sources(), loaded_trackers(session.connection)
+    for source in (*loaded, *session.monitorings):
+        if source not in named:
             session.console.warn(
-                f"{tracker.title} is not configured any more: what is loaded of it stays as it is"
+                f"{source.title} is not configured any more: what is loaded of it stays as it is"
             )
-    return [Configured(tracker, settings[tracker.name]) for tracker in named]
+    return [Configured(source, settings[source.name]) for source in named]
 
 
 def _publish(session: Session, options: RunOptions, result: _Result) -> None:

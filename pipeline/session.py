@@ -14,7 +14,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.errors import RunError
-from extract.tracker import Tracker
+from extract.tracker import Source, Tracker
 from pipeline import error_reports
 from pipeline.alarm import Alarm
 from pipeline.console import RunConsole
@@ -38,6 +38,8 @@ class Session:
     figures: RunFigures
     # what the marts are made of
     trackers: list[Tracker]
+    # what is loaded beside them
+    monitorings: list[Source]
     died_before: bool = False
     is_demo: bool = False
     source_problem: str | None = None

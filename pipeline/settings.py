@@ -19,7 +19,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from extract.errors import ConfigurationError
-from extract.tracker import Tracker
+from extract.sources import SOURCES
+from extract.tracker import Source, Tracker
 from extract.trackers import TRACKERS
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +29,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DATABASE_IS_GIVEN_BY = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
 
 SECRETS = (
-    *(name for tracker in TRACKERS for name in tracker.secrets),
+    *(name for source in SOURCES for name in source.secrets),
     "PGPASSWORD", "RUN_ALERT_WEBHOOK_URL", "SENTRY_DSN",
 )  # fmt: skip
 
@@ -67,7 +68,7 @@ class Destinations(BaseSettings):
 
 
 class Settings(Destinations):
-    """The checked settings of one run; those of each tracker are its own.
+    """The checked settings of one run; those of each source are its own.
 
     Secrets are `SecretStr`, so that no repr shows them.
     """
@@ -137,7 +138,7 @@ def load_environment(env_file: Path = PROJECT_ROOT / ".env") -> list[str]:
 def _misspelt(names: Iterable[str]) -> list[str]:
     """Of these names, those that look like a setting and are none, each with what may be meant."""
     known = KNOWN_VARIABLES | own_variables()
-    prefixes = tuple(f"{tracker.prefix}_" for tracker in TRACKERS)
+    prefixes = tuple(f"{source.prefix}_" for source in SOURCES)
     told = []
     for name in names:
         # proxies are read in either case, libpq's and our own names in capitals only
@@ -151,23 +152,23 @@ def _misspelt(names: Iterable[str]) -> list[str]:
 
 
 def own_variables() -> set[str]:
-    """The names of the settings of the run and of every tracker."""
-    settings = (Settings, *(tracker.settings for tracker in TRACKERS))
+    """The names of the settings of the run and of every source."""
+    settings = (Settings, *(source.settings for source in SOURCES))
     return {name.upper() for each in settings for name in each.model_fields}
 
 
 def read_settings() -> tuple[Settings, dict[str, BaseSettings]]:
-    """Read and check every setting: the run's, and those of each tracker by its name.
+    """Read and check every setting: the run's, and those of each source by its name.
 
     Raises ConfigurationError naming each variable that is wrong, never its value: it may be a
     secret.
     """
     problems: list[str] = []
     run = _read(Settings, problems)
-    trackers = {tracker.name: _read(tracker.settings, problems) for tracker in TRACKERS}
+    sources = {source.name: _read(source.settings, problems) for source in SOURCES}
     if problems:
         raise ConfigurationError("; ".join(problems))
-    return run, trackers
+    return run, sources
 
 
 def read_destinations() -> Destinations:
@@ -197,13 +198,18 @@ def named_trackers() -> list[Tracker]:
     return [each for each in TRACKERS if any(map(os.environ.get, _needed(each)))]
 
 
-def is_complete(tracker: Tracker) -> bool:
-    """Whether every setting that the tracker needs is there, itself or another in its place."""
-    return all(any(map(os.environ.get, names)) for names in tracker.required)
+def named_sources() -> list[Source]:
+    """The sources of which a setting that they need is there."""
+    return [each for each in SOURCES if any(map(os.environ.get, _needed(each)))]
 
 
-def _needed(tracker: Tracker) -> list[str]:
-    return [name for names in tracker.required for name in names]
+def is_complete(source: Source) -> bool:
+    """Whether every setting that the source needs is there, itself or another in its place."""
+    return all(any(map(os.environ.get, names)) for names in source.required)
+
+
+def _needed(source: Source) -> list[str]:
+    return [name for names in source.required for name in names]
 
 
 def database_is_given() -> bool:
@@ -212,8 +218,8 @@ def database_is_given() -> bool:
 
 
 def nothing_is_configured() -> bool:
-    """Neither a tracker nor a database is named: the demo serves."""
-    return not (named_trackers() or database_is_given())
+    """Neither a source nor a database is named: the demo serves."""
+    return not (named_sources() or database_is_given())
 
 
 def ignored_database_variables() -> list[str]:
@@ -271,9 +277,9 @@ def source_problem() -> str | None:
     """
     if nothing_is_configured():
         return None
-    for tracker in named_trackers() or TRACKERS[:1]:
-        given = next(n for n in (*DATABASE_IS_GIVEN_BY, *_needed(tracker)) if os.environ.get(n))
-        for names, advice in tracker.required.items():
+    for source in named_sources() or SOURCES[:1]:
+        given = next(n for n in (*DATABASE_IS_GIVEN_BY, *_needed(source)) if os.environ.get(n))
+        for names, advice in source.required.items():
             if not any(map(os.environ.get, names)):
                 return (
                     f"{' or '.join(names)} is missing ({given} is set): {advice}. Simulated data "

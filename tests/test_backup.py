@@ -19,7 +19,8 @@ RESTORED = "leadtime_restored"
 # What a run leaves, as far as a backup is concerned: views elsewhere hang on raw, names and texts
 # are Russian, and a run is still at work.
 LEFT_BY_RUNS = """
-    create schema raw; create schema raw_yandex_tracker; create schema ops;
+    create schema raw; create schema raw_yandex_tracker; create schema raw_zabbix;
+    create schema ops;
     create schema staging; create schema marts;
     create table raw.issues (id varchar primary key, summary varchar, custom_fields jsonb,
         loaded_at timestamptz, _dlt_load_id varchar, _dlt_id varchar);
@@ -94,7 +95,7 @@ def test_what_was_backed_up_is_restored(server: PostgresServer, left_by_runs: st
             "select array_agg(nspname order by nspname) from pg_namespace "
             "where nspname ~ '^(raw|ops|staging|marts)'"
         )
-        kept = ["ops", "raw", "raw_yandex_tracker"]
+        kept = ["ops", "raw", "raw_yandex_tracker", "raw_zabbix"]
         assert cursor.fetchone() == (kept,), "what a run builds anew is not in it"
 
 

@@ -17,7 +17,7 @@ from croniter import croniter
 from dotenv import dotenv_values
 
 from demo.youtrack.server import Server
-from extract.trackers import TRACKERS
+from extract.sources import SOURCES
 from pipeline.settings import DATABASE_IS_GIVEN_BY, KNOWN_VARIABLES, own_variables
 
 DEPLOY = REPOSITORY / "deploy"
@@ -281,7 +281,7 @@ def test_the_environment_s_example_names_what_is_read():
     assert _run("git", "check-ignore", "-q", "deploy/.env", cwd=REPOSITORY).returncode == 0
 
 
-def test_every_tracker_can_be_given_in_the_container_and_in_ci():
+def test_every_source_can_be_given_in_the_container_and_in_ci():
     example = (DEPLOY / ".env.example").read_text(encoding="utf-8")
     (run,) = (
         step
@@ -289,7 +289,7 @@ def test_every_tracker_can_be_given_in_the_container_and_in_ci():
         if step.get("run", "").endswith(ONE_COMMAND)
     )
     gitlab = (DEPLOY / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
-    needed = [names for tracker in TRACKERS for names in tracker.required]
+    needed = [names for source in SOURCES for names in source.required]
     assert len(needed) > 3
     for names in needed:
         assert set(names) <= set(re.findall(r"^#?([A-Z_]+)=", example, re.M))
@@ -326,7 +326,7 @@ def test_the_example_of_the_settings_names_every_one() -> None:
     example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
     named = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    prefixes = "YOUTRACK|YANDEX_TRACKER|PG|RUN|REPORT|SENTRY|LOG"
+    prefixes = "YOUTRACK|YANDEX_TRACKER|ZABBIX|PG|RUN|REPORT|SENTRY|LOG"
     documented = set(re.findall(rf"`((?:{prefixes})_?[A-Z_]+)`", readme))
     own = own_variables()
     assert len(documented) > 10

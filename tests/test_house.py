@@ -1,4 +1,4 @@
-"""Which room may know which: arrows run one way, and what is shared names no tracker."""
+"""Which room may know which: arrows run one way, and what is shared names no source."""
 
 import ast
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, clean_environment
 
-from extract.trackers import TRACKERS
+from extract.sources import SOURCES
 
 # a room → what it may use
 ROOMS = {
@@ -41,18 +41,19 @@ def test_a_room_uses_only_what_stands_below_it(room: str) -> None:
         assert used - {room} <= ROOMS[room], path.relative_to(REPOSITORY)
 
 
-def test_what_trackers_share_names_none_of_them() -> None:
+def test_what_sources_share_names_none_of_them() -> None:
     shared = {*(REPOSITORY / "extract").glob("*.py")} - ALIASES
     assert len(shared) > 8
-    for path in shared - {REPOSITORY / "extract" / "trackers.py"}:
+    lists = {REPOSITORY / "extract" / f"{name}.py" for name in ("sources", "trackers")}
+    for path in shared - lists:
         text = path.read_text(encoding="utf-8").casefold()
-        assert [each.title for each in TRACKERS if each.title.casefold() in text] == [], path.name
+        assert [each.title for each in SOURCES if each.title.casefold() in text] == [], path.name
 
 
-def test_trackers_do_not_know_each_other() -> None:
-    for tracker in TRACKERS:
-        others = {f"extract.{each.name}" for each in TRACKERS if each is not tracker}
-        for path in (REPOSITORY / "extract" / tracker.name).glob("*.py"):
+def test_sources_do_not_know_each_other() -> None:
+    for source in SOURCES:
+        others = {f"extract.{each.name}" for each in SOURCES if each is not source}
+        for path in (REPOSITORY / "extract" / source.name).glob("*.py"):
             used = {".".join(module.split(".")[:2]) for module in imports(path)}
             assert not used & others, path.name
 
@@ -66,9 +67,9 @@ def test_simulated_trackers_do_not_know_each_other() -> None:
         assert used <= {f"demo.{path.parent.name}"}, path.name
 
 
-def test_keys_of_trackers_are_their_own() -> None:
+def test_keys_of_sources_are_their_own() -> None:
     for attribute in ("name", "title", "prefix", "schema"):
-        values = [getattr(tracker, attribute) for tracker in TRACKERS]
+        values = [getattr(source, attribute) for source in SOURCES]
         assert len(set(values)) == len(values), attribute
 
 

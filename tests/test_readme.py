@@ -8,7 +8,7 @@ import yaml
 from conftest import REPOSITORY, PostgresServer
 
 from extract import errors
-from extract.trackers import TRACKERS
+from extract.sources import SOURCES
 from pipeline.settings import own_variables
 
 README, IN_RUSSIAN = REPOSITORY / "README.md", REPOSITORY / "README.ru.md"
@@ -65,10 +65,10 @@ def test_the_russian_readme_is_in_step() -> None:
     assert _of_a_kind(IN_RUSSIAN) == english
 
 
-def test_every_tracker_has_a_section_and_every_setting_a_row() -> None:
+def test_every_source_has_a_section_and_every_setting_a_row() -> None:
     text = _text(README)
-    assert len(TRACKERS) > 1
-    assert [each.title for each in TRACKERS if f"\n## Your own {each.title}\n" not in text] == []
+    assert len(SOURCES) > 1
+    assert [each.title for each in SOURCES if f"\n## Your own {each.title}\n" not in text] == []
     first_cells = re.findall(r"^\| (`.+?) \|", text.split("\n## Settings\n")[1], re.M)
     assert own_variables() - set(re.findall(r"`(\w+)`", " ".join(first_cells))) == set()
 
