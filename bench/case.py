@@ -41,6 +41,7 @@ def measure(loader: str, **order: Any) -> Measured:
 def main() -> None:
     order = json.load(sys.stdin)
     loaders = {"floor": _floor, "extractor": _extractor, "yandex_tracker": _yandex_tracker}
+    loaders["zabbix"] = _zabbix
     load = loaders[order.pop("loader")](**order)
     began, cpu = time.monotonic(), time.process_time()
     issues, activities, requests = load()
@@ -81,6 +82,16 @@ def _yandex_tracker(
 
     source = tracker.Source(token, organisation, url, parallel_requests=parallel)
     return lambda: _counts(tracker.load(source, _order(dsn, folder, None)))
+
+
+def _zabbix(url: str, token: str, dsn: str, folder: str) -> Any:
+    from extract.zabbix import load as zabbix
+
+    def load() -> tuple[int, int, int]:
+        report = zabbix.load(zabbix.Source(url, token), _order(dsn, folder, None))
+        return report.events_loaded, 0, report.requests
+
+    return load
 
 
 def _order(dsn: str, folder: str, sweep: bool | None) -> Any:

@@ -7,12 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import PostgresServer, Project, source_environment
+import yaml
+from conftest import REPOSITORY, PostgresServer, Project, source_environment
 from extracting import simulated as simulated_youtrack
 from zabbix_loads import Extraction, fresh, simulated
 
 from demo.zabbix.server import Server
 from extract.errors import ConfigurationError, RunError
+from extract.tables import LOADED
 from extract.zabbix.address import identity, normalise_url
 from extract.zabbix.monitoring import Zabbix, ZabbixSettings
 from pipeline.settings import (
@@ -193,3 +195,25 @@ def test_a_run_loads_whatever_is_configured(
     with closing(server.connect(database)) as connection, connection.cursor() as cursor:
         cursor.execute("select count(*), min(tracker) from marts.fct_issues")
         assert cursor.fetchone() == (30, "youtrack")
+
+
+def test_the_description_of_the_tables_is_that_of_the_loader() -> None:
+    """Whoever writes staging reads it."""
+    path = REPOSITORY / "dbt_project" / "models" / "staging" / "zabbix" / "_zabbix__sources.yml"
+    [source] = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]
+    types = {"bool": "boolean", "json": "jsonb", "timestamp": "timestamptz"}
+    stamps = {column.name for column in LOADED}
+    # what extract_runs has for other sources, and this one leaves empty
+    unused = {"scope"}
+    assert source["schema"] == Zabbix.schema
+    assert {
+        table["name"]: {column["name"]: column["data_type"] for column in table["columns"]}
+        for table in source["tables"]
+    } == {
+        table.name: {
+            column.name: types.get(column.data_type, column.data_type)
+            for column in table.columns
+            if column.name not in stamps | unused
+        }
+        for table in Zabbix.tables
+    }
