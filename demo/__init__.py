@@ -1,4 +1,4 @@
-"""Simulated trackers: a deterministic company behind their real REST APIs, over real HTTP.
+"""Simulated trackers, and a monitoring: a deterministic company behind their APIs, over real HTTP.
 
     from demo.company import Company
     from demo.youtrack.server import start
@@ -19,6 +19,6 @@ rename_*, add_value, set_sprint_dates, archive_sprint, delete_sprint, plant_unkn
 Switches of every server (`demo.serving.Server`): `latency_ms`, `token`, `requests` (set it to [] to
 record request lines). Of YouTrack's: `is_guest`, `hidden_attributes` (a set such as
 {"Project.archived"}), `issues_cap`, `unknown_issue_id_is_error`; `company.timezone` is the token
-user's; `demo.youtrack.recorded.load` serves a folder of recordings. Of Yandex.Tracker's: see
-`demo.yandex_tracker.server`.
+user's; `demo.youtrack.recorded.load` serves a folder of recordings. Of Yandex.Tracker's
+and of Zabbix's: see `demo.yandex_tracker.server` and `demo.zabbix.server`.
 """

@@ -52,12 +52,11 @@ def read_new(work: Work) -> None:
     Raises SourceError when the events that raw has are not those of this Zabbix.
     """
     state = work.journal.state
-    is_first = work.journal.last_finished() is None
+    is_first = work.journal.is_filling()
     before, newest = state.cursor, 0
     # a first load has nothing to compare with, and goes on where an earlier run was cut off
     start = before + 1 if is_first else max(before - OVERLAP, 0) + 1
-    # two threads: while one waits for an answer, the other hands one over
-    with Ahead(2) as ahead:
+    with Ahead(1) as ahead:
         pages = iter(ahead.lane([work.reader.events(start)], pages_ahead=PAGES_AHEAD))
         while package := _package(work, pages, is_first=is_first):
             if package.tables:

@@ -91,6 +91,10 @@ class ZabbixJournal(Journal):
 
     # --- what raw knows
 
+    def is_filling(self) -> bool:
+        """Whether rows may come twice: no load has come to the point where keys are unique."""
+        return self.last_finished() is None and not self._exists("events_eventid_key")
+
     def known_events(self, ids: Sequence[int]) -> dict[int, tuple[bool, bool, dict[str, Any]]]:
         """Of these events, the ones that raw has: first_suppressed, is_listed, what was said."""
         return {

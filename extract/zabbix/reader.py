@@ -20,6 +20,8 @@ from extract.zabbix.tables import INVENTORY
 # give no more rows a second.
 EVENTS_A_PAGE = 5000
 PROBLEMS_A_PAGE = 5000
+# after so many good ones, a page that was cut is doubled: what was too much may have passed
+GOOD_PAGES_TO_GROW = 10
 # each with its inventory, or with its hosts and tags
 HOSTS_A_CALL = 1000
 TRIGGERS_A_CALL = 2000
@@ -53,19 +55,22 @@ class Reader:
 
     def events(self, start: int) -> Iterator[list[Entity]]:
         """All events from the id `start` on, in pages, in the order of their ids."""
-        rows = EVENTS_A_PAGE
+        rows, good = EVENTS_A_PAGE, 0
         while True:
             call = self._events(eventid_from=str(start), limit=rows)
             try:
                 [answer] = self.client.ask([call], may_halve=rows > 1)
             except SlowError:
-                rows = max(1, rows // 2)
+                rows, good = max(1, rows // 2), 0
                 continue
             page = answers.page_of_events(answer, self.version, start, rows)
             if page:
                 yield page
             if len(page) < rows:
                 return
+            good += 1
+            if good % GOOD_PAGES_TO_GROW == 0:
+                rows = min(rows * 2, EVENTS_A_PAGE)
             start = answers.number(page[-1], "eventid") + 1
 
     def events_by_id(self, ids: Sequence[int]) -> Iterator[list[Entity]]:
@@ -127,6 +132,12 @@ class Reader:
                 Call("host.get", {"output": ["hostid"], "limit": MOST_ROWS}),
             ]
         )
+        for what, rows in (("hostgroup", groups), ("maintenance", maintenances), ("host", hosts)):
+            if len(rows) >= MOST_ROWS:
+                raise SourceError(
+                    f"{what}.get answers with {len(rows):,} rows: there may be more of them, and "
+                    "the loader reads no more at once"
+                )
         must_have = ("maintenanceid", "active_since", words.groups, "hosts", "tags", "timeperiods")
         hosts = answers.rows(hosts, "host.get", self.version, ("hostid",))
         return (

@@ -9,6 +9,7 @@ import pytest
 from conftest import PostgresServer
 from zabbix_loads import (
     Extraction,
+    asked,
     assert_complete,
     fresh,
     loaded_template,
@@ -103,6 +104,25 @@ def test_a_frontend_without_memory_for_a_single_row_is_told(
         loaded.load(patience=patience)
     # 5000 halves twelve times until it is 1, which is asked for twice
     assert fault.hits == 14
+
+
+def test_pages_grow_again_when_what_was_too_much_has_passed(
+    empty: Extraction, zabbix: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.zabbix.reader.EVENTS_A_PAGE", 40)
+    zabbix.fault("status", "event.get", status=500, count=2)
+    empty.load()
+    limits = [params["limit"] for params in asked(zabbix, "event.get") if "limit" in params]
+    assert limits[:25] == [10] * 10 + [20] * 10 + [40] * 5
+    assert_complete(empty, zabbix.monitoring)
+
+
+def test_a_list_that_may_be_cut_ends_the_run(
+    loaded: Extraction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.zabbix.reader.MOST_ROWS", 50)
+    with pytest.raises(SourceError, match="maintenance.get answers with 50 rows: there may be"):
+        loaded.load()
 
 
 # --- the door

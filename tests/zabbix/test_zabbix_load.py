@@ -14,6 +14,8 @@ from demo.zabbix.monitoring import Event, Monitoring, Trigger
 from demo.zabbix.server import Server
 from extract.landing import Landing
 from extract.zabbix import reader
+from extract.zabbix.journal import ZabbixJournal
+from extract.zabbix.reader import Reader
 
 DAY = 86_400
 
@@ -366,6 +368,29 @@ def test_a_first_load_that_was_killed_is_gone_on_with(
     assert empty.one("select count(*) from triggers") == len(
         {event.trigger.id for event in monitoring.events.values()} & monitoring.triggers.keys()
     )
+
+
+def test_a_load_that_was_killed_at_its_end_and_again_is_gone_on_with(
+    empty: Extraction, zabbix: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys are unique by then, so that nothing may come twice."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Reader, "lists", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            empty.load()
+    monitoring = later(zabbix)
+    monitoring.problem(quiet_trigger(monitoring))
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(ZabbixJournal, "unsettled", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                empty.load()
+    assert empty.load().kind == "full"
+    assert_complete(empty, monitoring)
+
+
+def interrupted(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 # --- people
