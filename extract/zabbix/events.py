@@ -73,13 +73,10 @@ def read_new(work: Work) -> None:
 def read_again(work: Work, ids: Sequence[int]) -> None:
     """Bring these events into raw as they are now; those that are gone stay as they were."""
     pages = work.reader.events_by_id(ids)
-    seen = 0
     while package := _package(work, pages, is_first=False):
         if package.tables:
             work.packages.load(package.tables)
-        seen = work.packages.loaded["events"]
-    if seen:
-        work.order.on_progress("events", seen, None)
+    work.order.on_progress("events", work.packages.loaded["events"], None)
 
 
 def _package(work: Work, pages: Iterator[list[Entity]], *, is_first: bool) -> _Package | None:
