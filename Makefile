@@ -75,6 +75,7 @@ lint: $(VENV)/.installed-dev ## ruff, sqlfluff and yamllint
 bench: $(VENV)/.installed ## how fast the loaders are, beside a bare loop (a quarter of an hour)
 	@$(IN_VENV) -m bench $(ARGS)
 	@$(IN_VENV) -m bench.yandex_tracker
+	@$(IN_VENV) -m bench.zabbix
 
 stop: $(VENV)/.installed ## stop the embedded PostgreSQL
 	@$(IN_VENV) -m pipeline stop

@@ -40,8 +40,10 @@ def measure(loader: str, **order: Any) -> Measured:
 
 def main() -> None:
     order = json.load(sys.stdin)
-    loaders = {"floor": _floor, "extractor": _extractor, "yandex_tracker": _yandex_tracker}
-    loaders["zabbix"] = _zabbix
+    loaders = {
+        "floor": _floor, "extractor": _extractor, "yandex_tracker": _yandex_tracker,
+        "zabbix": _zabbix,
+    }  # fmt: skip
     load = loaders[order.pop("loader")](**order)
     began, cpu = time.monotonic(), time.process_time()
     issues, activities, requests = load()

@@ -59,8 +59,8 @@ def main() -> int:
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 150)
     if missing := what_is_missing():
-        console.print(missing)
-        return 1
+        console.print(f"not measured: {missing}")
+        return 0
     table = Table("case", "wall s", "events", "events/s", "requests", "own CPU s", "peak MB")
     with running() as zabbix, postgresql() as (host, folder):
         _configure(zabbix)
