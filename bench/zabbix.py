@@ -128,7 +128,10 @@ def _bare(zabbix: RealZabbix, first: int) -> tuple[float, int]:
                 "params": {**call.params, "eventid_from": str(start)},
             }  # fmt: skip
             answer = session.post(f"{zabbix.url}/api_jsonrpc.php", json=body, timeout=120).content
-            events += answer.count(b'"eventid":"')
+            found = answer.count(b'"eventid":"')
+            if not found:
+                break
+            events += found
             start = int(answer[answer.rfind(b'"eventid":"') + 11 :].split(b'"', 1)[0]) + 1
     return time.monotonic() - began, events
 
