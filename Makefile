@@ -89,6 +89,9 @@ lock: ## compile requirements*.txt from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-strip-extras \
 		--no-emit-index-url --python-version 3.10 --group pyproject.toml:ansible \
 		--output-file requirements-ansible.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-strip-extras \
+		--no-emit-index-url --python-version 3.10 pyproject.toml --extra clickhouse-engine \
+		--constraint requirements.txt --output-file requirements-clickhouse-engine.txt
 
 clean: ## remove what can be made again; the data in .local/ stay
 	@if [ -d .local/postgres ] && [ -e $(VENV)/.installed ]; then $(IN_VENV) -m pipeline stop; fi
