@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,8 @@ from extract.errors import ConfigurationError, DatabaseError, DiskError, RunErro
 from extract.tracker import Source
 from pipeline import __version__, embedded
 from pipeline.build import check_vars, definition
-from pipeline.database import Database, find_database, refuse_strangers
+from pipeline.contracts import public_marts
+from pipeline.database import OWN_DATABASE, Database, find_database, refuse_strangers
 from pipeline.figures import StatsD
 from pipeline.ownership import refuse_strangers_tables
 from pipeline.redaction import Redactor, plain
@@ -28,6 +30,7 @@ from pipeline.server import faults_of
 from pipeline.settings import (
     PROJECT_ROOT,
     SECRETS,
+    ClickHouseSettings,
     Destinations,
     dbt_target,
     ignored_database_variables,
@@ -35,6 +38,7 @@ from pipeline.settings import (
     load_environment,
     named_sources,
     nothing_is_configured,
+    read_clickhouse,
     read_settings,
     source_problem,
 )
@@ -69,7 +73,7 @@ def show_health() -> int:
     console = Console(highlight=False, soft_wrap=True)
     redactor = Redactor()
     code = 0
-    for part in (_machine, _settings, _folders, _database, _sources):
+    for part in (_machine, _settings, _folders, _database, _clickhouse, _sources):
         for finding in _told(part):
             redactor.add(*(os.environ.get(name) for name in SECRETS))
             mark, style = _MARKS[finding.level]
@@ -113,7 +117,7 @@ def _settings() -> Findings:
         yield Finding(WARNING, warning)
     settings, _ = read_settings()
     yield from _destinations(settings)
-    for read in (read_locale, read_details):
+    for read in (read_clickhouse, read_locale, read_details):
         try:
             read()
         except ConfigurationError as error:
@@ -273,6 +277,35 @@ def _row(connection: Connection, query: str, values: tuple[Any, ...]) -> tuple[A
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         return cursor.fetchone()
+
+
+def _clickhouse() -> Findings:
+    with suppress(ConfigurationError):  # told with the settings
+        settings = read_clickhouse()
+        if settings:
+            yield from _told(partial(_clickhouse_database, settings))
+
+
+def _clickhouse_database(settings: ClickHouseSettings) -> Findings:
+    # imported here: most installations have no ClickHouse
+    from pipeline.clickhouse import ClickHouseError, Target
+
+    name = settings.clickhouse_database
+    database = find_database(is_demo=nothing_is_configured())
+    with closing(Target(settings, database.name if database else OWN_DATABASE)) as target:
+        target.refuse_unfit()
+        yield Finding(OK, f"ClickHouse {target.version}, database {name}")
+        missing = target.missing_rights()
+        if missing:
+            rights = ", ".join(missing)
+            yield Finding.of(
+                ClickHouseError(f"ClickHouse: grant {rights} on {name}.* to CLICKHOUSE_USER")
+            )
+        elif missing is None:
+            yield Finding(WARNING, "this ClickHouse does not tell whether the rights suffice")
+        manifest = dbt_target() / "manifest.json"
+        if _is_there(manifest):  # the first run writes it
+            target.refuse_strangers(public_marts(manifest))
 
 
 def _sources() -> Findings:

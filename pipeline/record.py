@@ -41,12 +41,19 @@ _TABLE = """
         tests_warned integer,
         lock_key bigint not null,
         open_fault text,
-        warnings text
+        warnings text,
+        clickhouse_at timestamptz
     )
 """
 # Columns that came after the first version. Looked for before they are added, because even an
 # `alter` that changes nothing waits for whoever reads the status.
-_LATER_COLUMNS = {"loads": "jsonb", "open_fault": "text", "warnings": "text"}
+_LATER_COLUMNS = {
+    "loads": "jsonb",
+    "open_fault": "text",
+    "warnings": "text",
+    # when ClickHouse had got the run's marts
+    "clickhouse_at": "timestamptz",
+}
 
 
 def add_later_columns(cursor: Cursor) -> None:

@@ -30,6 +30,7 @@ from pipeline import error_reports, publish, summary
 from pipeline.alarm import Alarm
 from pipeline.build import BuildError, BuildReport, Dbt, check_vars, definition, moment_of
 from pipeline.console import RunConsole
+from pipeline.contracts import public_marts
 from pipeline.database import (
     NO_SPACE,
     Database,
@@ -51,11 +52,14 @@ from pipeline.session import Session
 from pipeline.settings import (
     PROJECT_ROOT,
     SECRETS,
+    ClickHouseSettings,
+    dbt_target,
     ignored_database_variables,
     load_environment,
     named_sources,
     named_trackers,
     nothing_is_configured,
+    read_clickhouse,
     read_destinations,
     read_settings,
     source_problem,
@@ -83,6 +87,8 @@ class _Result:
     # by the tracker's name
     loads: dict[str, LoadReport] = field(default_factory=dict)
     build: BuildReport = field(default_factory=BuildReport)
+    # None: not configured, or it has failed and is not asked again
+    clickhouse: ClickHouseSettings | None = None
 
     def counts(self) -> str:
         issues = sum(load.issues_loaded for load in self.loads.values())
@@ -238,6 +244,7 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
             publish.publish_status_view(session.connection, reader=_reader(options))
         # Only now: a mistake in the settings shows on the dashboard too.
         settings, of_sources = read_settings()
+        result.clickhouse = read_clickhouse()
         # of the page, which the end of the run writes
         read_locale(), read_details()
         if session.source_problem and options.extract:
@@ -268,6 +275,8 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
                     _build(session, dbt, result)
                 with session.stage("publish"):
                     _publish(session, options, result)
+                    if result.clickhouse:
+                        _publish_to_clickhouse(session, result)
 
 
 @contextmanager
@@ -373,6 +382,41 @@ def _publish(session: Session, options: RunOptions, result: _Result) -> None:
     session.figures.published("postgresql", result.build.rows)
 
 
+def _publish_to_clickhouse(session: Session, result: _Result) -> None:
+    """Copy the marts that were just published; ClickHouse keeps what it has until all are there."""
+    # imported here: most installations have no ClickHouse
+    from pipeline import clickhouse
+
+    settings, result.clickhouse = result.clickhouse, None
+    marts = public_marts(dbt_target() / "manifest.json")
+    session.console.progress("tables written to ClickHouse", 0, len(marts))
+    try:
+        clickhouse.publish(settings, session.database, marts)
+    except (RunError, psycopg2.Error) as error:
+        reason = " ".join(str(error).split())
+        kind = type(error) if isinstance(error, RunError) else DatabaseError
+        raise kind(
+            f"the marts are published in PostgreSQL, not in ClickHouse, which keeps those it had: "
+            f"{reason}. The next run publishes them there"
+        ) from None
+    session.record.update(clickhouse_at=datetime.now(timezone.utc))
+    session.console.progress("tables written to ClickHouse", len(marts), len(marts))
+    result.clickhouse = settings
+
+
+def _tell_clickhouse(session: Session, result: _Result) -> str | None:
+    """Write how the run ended into ClickHouse's status; returns what kept it from there."""
+    from pipeline import clickhouse
+
+    try:
+        marts = public_marts(dbt_target() / "manifest.json")
+        status = [mart for mart in marts if mart.name == clickhouse.STATUS]
+        clickhouse.publish(result.clickhouse, session.database, status, is_all=False)
+    except (RunError, psycopg2.Error) as error:
+        return f"ClickHouse was not told how the run ended: {' '.join(str(error).split())}"
+    return None
+
+
 def _reader(options: RunOptions) -> str:
     return definition("reader_role", options.dbt_vars, "datalens_reader")
 
@@ -405,8 +449,13 @@ def _end(
             code = code or DatabaseError.exit_code
             unrecorded = f"the end of the run was not recorded: {unrecorded}"
             error, last_line = error or unrecorded, f"NOK: {unrecorded}"
+        elif result.clickhouse and (untold := _tell_clickhouse(session, result)):
+            console.warn(untold)
+            if not error:
+                code, error, last_line = DatabaseError.exit_code, untold, f"NOK: {untold}"
+                session.record.finish(error=console.redact(untold), log=console.log())
     if session and not error and options.build:
-        _tell_summary(session, options)
+        _tell_summary(session, options, result.clickhouse)
     return code, error, last_line
 
 
@@ -433,7 +482,9 @@ def _record_end(session: Session, result: _Result, error: str | None) -> str | N
     return session.finish(error)
 
 
-def _tell_summary(session: Session, options: RunOptions) -> None:
+def _tell_summary(
+    session: Session, options: RunOptions, clickhouse: ClickHouseSettings | None
+) -> None:
     # a pipe that closes (`make run | head`) makes rich leave: nobody is there to be told
     with suppress(OSError, SystemExit):
         try:
@@ -441,6 +492,7 @@ def _tell_summary(session: Session, options: RunOptions) -> None:
                 session.connection,
                 session.console.out,
                 session.database,
+                clickhouse=clickhouse,
                 as_of=session.record.as_of,
                 zone=definition("timezone", options.dbt_vars, "UTC"),
             )

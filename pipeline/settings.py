@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
 from dotenv.parser import parse_stream
@@ -30,7 +31,7 @@ DATABASE_IS_GIVEN_BY = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
 
 SECRETS = (
     *(name for source in SOURCES for name in source.secrets),
-    "PGPASSWORD", "RUN_ALERT_WEBHOOK_URL", "SENTRY_DSN",
+    "PGPASSWORD", "CLICKHOUSE_PASSWORD", "RUN_ALERT_WEBHOOK_URL", "SENTRY_DSN",
 )  # fmt: skip
 
 # A size as PostgreSQL spells it, within what it takes
@@ -106,6 +107,40 @@ class Settings(Destinations):
         return value.lower() if isinstance(value, str) else value
 
 
+class ClickHouseSettings(BaseSettings):
+    """The ClickHouse that gets the marts, too; all but the last two are needed."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    clickhouse_url: str
+    clickhouse_user: str
+    clickhouse_password: SecretStr
+    clickhouse_database: str
+    clickhouse_ca_file: Path | None = None
+    clickhouse_cluster: str | None = None
+
+    @field_validator("clickhouse_url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("it is https://host:8443 or http://host:8123, with nothing behind it")
+        if "@" in parts.netloc:
+            raise ValueError("user and password go into CLICKHOUSE_USER and CLICKHOUSE_PASSWORD")
+        return value
+
+    @field_validator("clickhouse_ca_file")
+    @classmethod
+    def _check_ca_file(cls, value: Path | None) -> Path | None:
+        if value and not (value.is_file() and os.access(value, os.R_OK)):
+            raise ValueError("there is no such file, or it may not be read")
+        return value
+
+
 def load_environment(env_file: Path = PROJECT_ROOT / ".env") -> list[str]:
     """Fill the environment from `.env` where it is silent; a variable that is set wins.
 
@@ -153,7 +188,7 @@ def _misspelt(names: Iterable[str]) -> list[str]:
 
 def own_variables() -> set[str]:
     """The names of the settings of the run and of every source."""
-    settings = (Settings, *(source.settings for source in SOURCES))
+    settings = (Settings, ClickHouseSettings, *(source.settings for source in SOURCES))
     return {name.upper() for each in settings for name in each.model_fields}
 
 
@@ -191,6 +226,29 @@ def _read(kind: type[BaseSettings], problems: list[str]) -> Any:
             for problem in error.errors(include_input=False, include_url=False)
         )
         return None
+
+
+def read_clickhouse() -> ClickHouseSettings | None:
+    """The ClickHouse to publish to; None where no setting of it is there.
+
+    Raises ConfigurationError for half of them: who set one means to publish there.
+    """
+    fields = ClickHouseSettings.model_fields
+    given = [name.upper() for name in fields if os.environ.get(name.upper())]
+    if not given:
+        return None
+    needed = [name.upper() for name, field in fields.items() if field.is_required()]
+    missing = [name for name in needed if name not in given]
+    if missing:
+        raise ConfigurationError(
+            f"{', '.join(missing)} missing ({given[0]} is set): ClickHouse gets the marts if "
+            f"{', '.join(needed)} are all set"
+        )
+    problems: list[str] = []
+    settings = _read(ClickHouseSettings, problems)
+    if problems:
+        raise ConfigurationError("; ".join(problems))
+    return settings
 
 
 def named_trackers() -> list[Tracker]:

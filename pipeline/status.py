@@ -32,6 +32,7 @@ def show_status() -> int:
     console = Console(highlight=False, soft_wrap=True)
     connection = _database().connect()
     trackers: list[str] = []
+    clickhouse_at = None
     try:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -42,6 +43,10 @@ def show_status() -> int:
             # before the first good run, and of a version that knew one tracker, there is none
             with suppress(psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn):
                 trackers = by_tracker(cursor)
+            # a reader may not look, and a database of an earlier version has no such column
+            with suppress(psycopg2.errors.InsufficientPrivilege, psycopg2.errors.UndefinedColumn):
+                cursor.execute("select max(clickhouse_at) from ops.pipeline_runs")
+                (clickhouse_at,) = cursor.fetchone()
     except psycopg2.errors.UndefinedTable:
         console.print("NEVER: no run yet. Start one with: make run")
         return 1
@@ -55,6 +60,7 @@ def show_status() -> int:
         ("last run", last_run_at),
         ("last OK", last_ok_at),
         ("data as of", data_as_of),
+        ("in ClickHouse since", clickhouse_at),
         ("hours since the last OK", age_hours),
         ("error", plain(error) if error != NONE else None),
     ):

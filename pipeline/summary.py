@@ -12,6 +12,7 @@ from rich.text import Text
 from extract.trackers import TRACKERS
 from pipeline.database import Database
 from pipeline.redaction import plain
+from pipeline.settings import ClickHouseSettings
 
 PERCENTILES = ("p10", "p25", "p50", "p75", "p85", "p90", "p95")
 LONGEST_BAR = 40
@@ -25,7 +26,13 @@ HINTS = """\
 
 
 def show(
-    connection: Connection, console: Console, database: Database, *, as_of: datetime, zone: str
+    connection: Connection,
+    console: Console,
+    database: Database,
+    *,
+    clickhouse: ClickHouseSettings | None = None,
+    as_of: datetime,
+    zone: str,
 ) -> None:
     """Print the summary of the marts as they stand: their "now", and their time zone's name."""
     with connection.cursor() as cursor:
@@ -34,7 +41,7 @@ def show(
         _spectrum(cursor, console)
         _last_sprints(cursor, console, as_of, zone)
         _flow(cursor, console)
-    _where_next(console, database)
+    _where_next(console, database, clickhouse)
 
 
 def _rows(cursor: psycopg2.extensions.cursor, query: str) -> list[tuple[Any, ...]]:
@@ -282,10 +289,18 @@ def _flow(cursor: psycopg2.extensions.cursor, console: Console) -> None:
         )
 
 
-def _where_next(console: Console, database: Database) -> None:
+def _where_next(
+    console: Console, database: Database, clickhouse: ClickHouseSettings | None
+) -> None:
     where = "embedded PostgreSQL" if database.is_embedded else database.host
     console.print()
     console.print(f"The marts: schema marts, database {database.name}, {where}", markup=False)
+    if clickhouse:
+        console.print(
+            f"In ClickHouse, too: database {clickhouse.clickhouse_database}, "
+            f"{clickhouse.clickhouse_url}",
+            markup=False,
+        )
     console.print(HINTS, markup=False)
 
 
