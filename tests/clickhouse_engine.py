@@ -8,12 +8,25 @@ import base64
 import re
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+
+def with_engine(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that needs the engine, which is half a gigabyte."""
+    skipped = pytest.mark.skipif(
+        not find_spec("chdb"),
+        reason="chdb-core is not installed: pip install -r requirements-clickhouse-engine.txt",
+    )
+    return pytest.mark.chdb(skipped(test))
+
 
 USER, PASSWORD = "publisher", "s3cret'ключ&x"
 
