@@ -47,7 +47,7 @@ psql: $(VENV)/.installed ## psql in the database of the runs; SQL='select 1' pri
 report: $(VENV)/.installed ## one HTML page over the marts (LOCALE=ru, REPORT_DETAILS=true)
 	@$(IN_VENV) -m pipeline.page $(ARGS)
 
-datalens: $(VENV)/.installed ## write the DataLens workbook from the models' documentation (LOCALE=ru)
+datalens: $(VENV)/.installed ## write the DataLens workbook (LOCALE=ru, DATALENS_SOURCE=clickhouse)
 	@$(IN_VENV) -m pipeline.workbook $(ARGS)
 
 docs: $(VENV)/.installed ## what every table and column means, with lineage, on a local page

@@ -30,6 +30,20 @@ TYPES = {
     "boolean": ("boolean", "boolean"),
 }
 
+# The same as the marts have them in ClickHouse: name of the native type there
+CLICKHOUSE_TYPES = {
+    "text": "string",
+    "varchar": "string",
+    "smallint": "int16",
+    "integer": "int32",
+    "bigint": "int64",
+    "numeric": "decimal",
+    "double_precision": "float64",
+    "date": "date32",
+    "timestamp": "datetime64withtz",
+    "boolean": "bool",
+}
+
 
 @dataclass(frozen=True)
 class Column:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from datalens.manifest import Mart
+from datalens.manifest import CLICKHOUSE_TYPES, Mart
 from extract.errors import ConfigurationError
 
 Json = dict[str, Any]
@@ -18,6 +18,26 @@ Json = dict[str, Any]
 SCHEMA = "marts"
 SOURCE, AVATAR = "src", "av"
 REFERENCE = re.compile(r"\[(\w+)\]")
+
+# How a formula says the same to ClickHouse. There, QUANTILE is a nearest rank by another rule; the
+# function that interpolates has a parameter, which only arrayReduce takes from a formula; and a
+# quotient of two decimals keeps two places.
+FOR_CLICKHOUSE = (
+    (
+        re.compile(r"QUANTILE\((\[\w+\]), ([\d.]+)\)"),
+        r'DB_CALL_FLOAT("arrayReduce", "quantileExactInclusive(\2)", '
+        r'DB_CALL_AGG_FLOAT("groupArray", DB_CALL_FLOAT("toFloat64", \1)))',
+    ),
+    (re.compile(r"(SUM\(\[\w+\]\)) / "), r'DB_CALL_FLOAT("toFloat64", \1) / '),
+)
+AGGREGATES = re.compile(r"\b(SUM|COUNTD?|MIN|MAX|QUANTILE|DB_CALL_AGG_FLOAT)\(")
+
+# Of a connection, what only one kind of database has.
+OF_CONNECTION = {
+    "postgres": {"ssl_enable": "off", "enforce_collate": "auto"},
+    # the user may read alone, and DataLens may set what it needs for a query
+    "clickhouse": {"ssl_ca": None, "readonly": 2},
+}
 
 # The pseudo field for the names of a chart's measures. As its colours it gives each measure its own
 # (without it five lines are one blue), beside its x the columns stand side by side.
@@ -39,15 +59,21 @@ KINDS = {
 
 
 def build(layout: Json, marts: dict[str, Mart], locale: str, connection: Json) -> Json:
-    """The workbook in one language. `connection`: host, port, username and db_name.
+    """The workbook in one language, over the marts in PostgreSQL or in ClickHouse.
+
+    `connection`: db_type, host, port, username and db_name; of ClickHouse `secure`, too.
 
     Raises ConfigurationError when the layout names a mart, column, chart or selector that is not
     there.
     """
+    if connection["db_type"] == "clickhouse":
+        layout = _in_clickhouse(layout)
     ids = _Ids()
     connection_id = ids.of("connection")
     datasets = {
-        name: _Dataset(ids.of(f"dataset {name}"), name, spec, layout["words"], marts, locale)
+        name: _Dataset(
+            ids.of(f"dataset {name}"), name, spec, layout["words"], marts, locale, connection
+        )
         for name, spec in layout["datasets"].items()
     }
     charts = {
@@ -95,6 +121,7 @@ class _Dataset:
         words: Json,
         marts: dict[str, Mart],
         locale: str,
+        connection: Json,
     ) -> None:
         if spec["mart"] not in marts:
             raise ConfigurationError(
@@ -102,6 +129,12 @@ class _Dataset:
                 "manifest; correct datalens/layout.yml, or refresh the manifest with: make build"
             )
         self.id = mock_id
+        self._is_clickhouse = connection["db_type"] == "clickhouse"
+        self._place = (
+            {"db_name": connection["db_name"], "db_version": None}
+            if self._is_clickhouse
+            else {"db_name": None, "db_version": None, "schema_name": SCHEMA}
+        )
         self.mart = marts[spec["mart"]]
         self.name = _say(spec["name"], locale)
         self.where = spec.get("where", [])
@@ -151,12 +184,7 @@ class _Dataset:
 
     def entry(self, connection_id: str) -> Json:
         """The dataset as the workbook holds it."""
-        parameters = {
-            "db_name": None,
-            "db_version": None,
-            "schema_name": SCHEMA,
-            "table_name": self.mart.name,
-        }
+        parameters = {**self._place, "table_name": self.mart.name}
         dependencies = [
             {"dep_field_id": guid, "ref_field_ids": _references(field["guid_formula"])}
             for guid, field in self.fields.items()
@@ -174,7 +202,7 @@ class _Dataset:
                 {
                     "id": SOURCE,
                     "title": self.mart.name,
-                    "source_type": "PG_TABLE",
+                    "source_type": "CH_TABLE" if self._is_clickhouse else "PG_TABLE",
                     "connection_id": connection_id,
                     "managed_by": "user",
                     "virtual": False,
@@ -182,7 +210,10 @@ class _Dataset:
                     "index_info_set": None,
                     "parameters": parameters,
                     "parameter_hash": _digest(parameters)[:16],
-                    "raw_schema": [_raw_column(column) for column in self.mart.columns.values()],
+                    "raw_schema": [
+                        _raw_column(column, is_clickhouse=self._is_clickhouse)
+                        for column in self.mart.columns.values()
+                    ],
                 }
             ],
             "source_avatars": [
@@ -233,6 +264,9 @@ class _Dataset:
         text = " ".join(spec["is"].split())
         for word, translations in spec.get("words", {}).items():
             text = text.replace("{" + word + "}", _say(translations, locale))
+        if self._is_clickhouse:
+            for pattern, replacement in FOR_CLICKHOUSE:
+                text = pattern.sub(replacement, text)
         unknown = set(_references(text)) - set(self._titles)
         if unknown:
             raise ConfigurationError(
@@ -247,7 +281,7 @@ class _Dataset:
             title=self._titles[guid],
             description=description,
             data_type=data_type,
-            is_measure=bool(re.search(r"\b(SUM|COUNTD?|MIN|MAX|QUANTILE)\(", text)),
+            is_measure=bool(AGGREGATES.search(text)),
             guid_formula=text,
             formula=REFERENCE.sub(lambda match: f"[{self._titles[match[1]]}]", text),
         )
@@ -295,21 +329,68 @@ def _field(
     }
 
 
-def _raw_column(column: Any) -> Json:
+def _raw_column(column: Any, *, is_clickhouse: bool) -> Json:
     return {
         "name": column.name,
         "title": column.name,
         "description": "",
         "user_type": column.user_type,
         "nullable": True,
-        "native_type": {
-            "name": column.native_type,
-            "nullable": True,
-            "native_type_class_name": "common_native_type",
-        },
+        "native_type": (
+            _clickhouse_type(column.native_type)
+            if is_clickhouse
+            else {
+                "name": column.native_type,
+                "nullable": True,
+                "native_type_class_name": "common_native_type",
+            }
+        ),
         "has_auto_aggregation": False,
         "lock_aggregation": False,
     }
+
+
+def _clickhouse_type(native_type: str) -> Json:
+    name = CLICKHOUSE_TYPES[native_type]
+    if name != "datetime64withtz":
+        kind, more = "clickhouse_native_type", {}
+    else:
+        kind = "clickhouse_datetime64withtz_native_type"
+        more = {"precision": 6, "timezone_name": "UTC", "explicit_timezone": True}
+    return {
+        "name": name,
+        "nullable": True,
+        "native_type_class_name": kind,
+        "lowcardinality": False,
+        **more,
+    }
+
+
+def _in_clickhouse(layout: Json) -> Json:
+    """The layout with what its section `clickhouse` says otherwise."""
+    changes = dict(layout["clickhouse"])
+    words = changes.pop("instead_of")
+    return _reworded(_changed(layout, changes), words)
+
+
+def _changed(value: Any, by: Any) -> Any:
+    """Dicts are merged, all else is replaced."""
+    if not (isinstance(value, dict) and isinstance(by, dict)):
+        return by
+    return value | {
+        key: _changed(value[key], change) if key in value else change for key, change in by.items()
+    }
+
+
+def _reworded(value: Any, words: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _reworded(each, words) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_reworded(each, words) for each in value]
+    if isinstance(value, str):
+        for old, new in words.items():
+            value = value.replace(old, new)
+    return value
 
 
 def _chart(name: str, spec: Json, datasets: dict[str, _Dataset], locale: str) -> Json:
@@ -493,12 +574,10 @@ def _connection(name: str, address: Json) -> Json:
     return {
         "name": name,
         "description": "",
-        "db_type": "postgres",
         **address,
         # DataLens asks for the real one after the import; a password is never in a file
         "password": "******",
-        "ssl_enable": "off",
-        "enforce_collate": "auto",
+        **OF_CONNECTION[address["db_type"]],
         "cache_ttl_sec": None,
         "raw_sql_level": "off",
         "data_export_forbidden": "off",

@@ -10,13 +10,14 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
 from datalens.manifest import read_marts, refuse_stale
 from datalens.workbook import build
 from extract.errors import ConfigurationError, RunError
-from pipeline.settings import PROJECT_ROOT, dbt_target, load_environment
+from pipeline.settings import PROJECT_ROOT, dbt_target, load_environment, read_clickhouse
 from report.settings import read_locale
 
 LAYOUT = PROJECT_ROOT / "datalens" / "layout.yml"
@@ -24,6 +25,7 @@ LAYOUT = PROJECT_ROOT / "datalens" / "layout.yml"
 WORKBOOK = PROJECT_ROOT / ".local" / "leadtime-workbook.json"
 
 # a name, or the number of an address; only those of IPv6 hold colons, two at least
+SOURCES = ("postgres", "clickhouse")
 HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 
@@ -65,22 +67,54 @@ def render(manifest: Path, locale: str, connection: dict[str, Any]) -> str:
 
 def read_connection() -> dict[str, Any]:
     """The address of the marts as DataLens's own containers see it; our PGHOST is another view."""
-    port = os.environ.get("DATALENS_DB_PORT") or "5432"
+    source = os.environ.get("DATALENS_SOURCE") or SOURCES[0]
+    if source not in SOURCES:
+        raise ConfigurationError(f"DATALENS_SOURCE is one of {', '.join(SOURCES)}, not {source!r}")
+    return _clickhouse() if source == "clickhouse" else _postgres()
+
+
+def _postgres() -> dict[str, Any]:
+    return {
+        "db_type": "postgres",
+        "host": _host("leadtime-db"),
+        "port": _port("5432"),
+        "username": os.environ.get("DATALENS_DB_USER") or "datalens_reader",
+        "db_name": os.environ.get("DATALENS_DB_NAME") or os.environ.get("PGDATABASE") or "leadtime",
+    }
+
+
+def _clickhouse() -> dict[str, Any]:
+    """That of the run, unless DataLens sees it elsewhere; never the user who writes there."""
+    settings = read_clickhouse()
+    address = urlsplit(settings.clickhouse_url if settings else "https://clickhouse")
+    is_encrypted = address.scheme == "https"
+    return {
+        "db_type": "clickhouse",
+        "host": _host(address.hostname),
+        "port": _port(str(address.port or (8443 if is_encrypted else 8123))),
+        "username": os.environ.get("DATALENS_DB_USER") or "datalens_reader",
+        "db_name": os.environ.get("DATALENS_DB_NAME")
+        or (settings.clickhouse_database if settings else "leadtime"),
+        "secure": "on" if is_encrypted else "off",
+    }
+
+
+def _port(usual: str) -> int:
+    port = os.environ.get("DATALENS_DB_PORT") or usual
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigurationError(f"DATALENS_DB_PORT is a number from 1 to 65535, not {port!r}")
-    host = os.environ.get("DATALENS_DB_HOST") or "leadtime-db"
+    return int(port)
+
+
+def _host(usual: str) -> str:
+    host = os.environ.get("DATALENS_DB_HOST") or usual
     if not HOST.fullmatch(host):
         # not shown: as a whole address it may hold a password
         raise ConfigurationError(
             "DATALENS_DB_HOST is a host's name or number alone, as leadtime-db: no scheme, user, "
             "password or space; the port goes into DATALENS_DB_PORT"
         )
-    return {
-        "host": host,
-        "port": int(port),
-        "username": os.environ.get("DATALENS_DB_USER") or "datalens_reader",
-        "db_name": os.environ.get("DATALENS_DB_NAME") or os.environ.get("PGDATABASE") or "leadtime",
-    }
+    return host
 
 
 if __name__ == "__main__":

@@ -34,14 +34,28 @@ REWRITES = (
     (r"\bIF\b", "CASE WHEN"),
 )
 
+# For ClickHouse, as the source of its connector in data-api reads; no request of it was recorded.
+CLICKHOUSE_REWRITES = (
+    (r"\(NOW\(\) - (MAX\(\[\w+\]\)|\[\w+\])\)", r"(dateDiff('second', \1, now()) / 86400)"),
+    (r"COUNTD\(", "uniqExact("),
+    (r"IFNULL\(", "ifNull("),
+    (r"ISNULL\((\[\w+\])\)", r"isNull(\1)"),
+    (r"STR\(", "toString("),
+    (r"CONCAT\(", "concat("),
+    (r"\b(SUM|MAX|MIN|COUNT)\(", lambda match: f"{match[1].lower()}("),
+    (r"\bELSEIF\b", "WHEN"),
+    (r"\bIF\b", "CASE WHEN"),
+)
 
-def expression(field: Json, fields: dict[str, Json]) -> str:
+
+def expression(field: Json, fields: dict[str, Json], rewrites: Any = REWRITES) -> str:
     """One field of a dataset as SQL."""
     if field["calc_mode"] == "direct":
         column = f"av.{field['source']}"
         return column if field["aggregation"] == "none" else f"{field['aggregation']}({column})"
-    texts = re.findall(r'"([^"]*)"', field["guid_formula"])
-    sql = re.sub(r'"[^"]*"', TEXT, field["guid_formula"])
+    formula = re.sub(r'DB_CALL(?:_AGG)?_FLOAT\("(\w+)", ', r"\1(", field["guid_formula"])
+    texts = re.findall(r'"([^"]*)"', formula)
+    sql = re.sub(r'"[^"]*"', TEXT, formula)
     while found := re.search(rf"({'|'.join(MARKUP)})\(([{TEXT}{MARKED}])(,\s*{TEXT})?\)", sql):
         start = len(re.findall(f"[{TEXT}{MARKED}]", sql[: found.start()]))
         end = start + (2 if found[3] else 1)
@@ -50,9 +64,9 @@ def expression(field: Json, fields: dict[str, Json]) -> str:
             words[0] = texts[start]
         texts[start:end] = [f"({MARKUP[found[1]]} {' '.join(words)})"]
         sql = sql[: found.start()] + MARKED + sql[found.end() :]
-    for pattern, replacement in REWRITES:
+    for pattern, replacement in rewrites:
         sql = re.sub(pattern, replacement, sql)
-    sql = re.sub(r"\[(\w+)\]", lambda match: expression(fields[match[1]], fields), sql)
+    sql = re.sub(r"\[(\w+)\]", lambda match: expression(fields[match[1]], fields, rewrites), sql)
     literals = iter(texts)
     return re.sub(f"[{TEXT}{MARKED}]", lambda _: _literal(next(literals), "string"), sql)
 
@@ -121,14 +135,16 @@ def query(
 ) -> str:
     """One request to data-api as SQL; the columns are res_0, res_1, …"""
     alias = {guid: f"res_{place}" for place, guid in enumerate(shown)}
-    columns = ", ".join(f"{expression(fields[guid], fields)} AS {alias[guid]}" for guid in shown)
     source = dataset["sources"][0]["parameters"]
-    clauses = [
-        f"SELECT {columns}",
-        f"FROM {database}{source['schema_name']}.{source['table_name']} AS av",
-    ]
+    is_clickhouse = "schema_name" not in source
+    rewrites = CLICKHOUSE_REWRITES if is_clickhouse else REWRITES
+    columns = ", ".join(
+        f"{expression(fields[guid], fields, rewrites)} AS {alias[guid]}" for guid in shown
+    )
+    schema = f"`{source['db_name']}`" if is_clickhouse else source["schema_name"]
+    clauses = [f"SELECT {columns}", f"FROM {database}{schema}.{source['table_name']} AS av"]
     if filters:
-        conditions = (_condition(fields[guid], fields, *rest) for guid, *rest in filters)
+        conditions = (_condition(fields[guid], fields, rewrites, *rest) for guid, *rest in filters)
         clauses.append(f"WHERE {' AND '.join(conditions)}")
     grouped = [alias[guid] for guid in shown if fields[guid]["type"] == "DIMENSION"]
     if grouped:
@@ -169,8 +185,10 @@ def _chosen(values: list[str]) -> tuple[str, list[str]]:
     return ("BETWEEN", [str(day) for day in days]) if days else ("IN", values)
 
 
-def _condition(field: Json, fields: dict[str, Json], operation: str, values: list[str]) -> str:
-    column = expression(field, fields)
+def _condition(
+    field: Json, fields: dict[str, Json], rewrites: Any, operation: str, values: list[str]
+) -> str:
+    column = expression(field, fields, rewrites)
     literals = [_literal(value, field["data_type"]) for value in values]
     if operation == "IN":
         return f"{column} IN ({', '.join(literals)})"
