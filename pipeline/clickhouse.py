@@ -6,7 +6,9 @@ of them is whole. Imported only where ClickHouse is configured: the library cost
 """
 
 import logging
+import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import date, datetime, timezone
@@ -14,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import clickhouse_connect
+import psycopg2
 import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver import Client
@@ -21,6 +24,7 @@ from clickhouse_connect.driver.binding import format_str, quote_identifier
 from clickhouse_connect.driver.exceptions import ClickHouseError as LibraryError
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
+from pyarrow import csv
 
 from extract.errors import ConfigurationError, DatabaseError
 from pipeline.contracts import Column, Contract
@@ -38,10 +42,12 @@ DATABASE_ENGINES = ("Atomic", "Shared")
 NEXT = "__next"
 STATUS = "pipeline_status"
 
-ROWS_A_BLOCK = 20_000
+BLOCK_BYTES = 4 * 1024**2
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 300
 LONGEST_REASON = 300
+# digits that pyarrow reads
+LONGEST_NUMERIC = 38
 
 # What every supported version keeps exactly; newer ones keep more.
 FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2299, 12, 31)
@@ -275,53 +281,95 @@ def publish(
 def read_blocks(
     connection: Connection, mart: Contract, schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a mart, block by block; at least one block, so that an empty mart has columns.
+    """The rows of a mart, block by block, by way of `copy`: row by row takes four times as long.
 
     Raises ClickHouseError, naming the column, for a value that would not arrive as it is.
     """
-    with connection.cursor(f"clickhouse_{mart.name}"[:63]) as cursor:
-        cursor.itersize = ROWS_A_BLOCK
-        cursor.execute(
-            sql.SQL("select {} from {}.{}").format(
-                sql.SQL(", ").join(sql.Identifier(column.name) for column in mart.columns),
-                sql.Identifier(LIVE),
-                sql.Identifier(mart.name),
-            )
-        )
-        while True:
-            try:
-                rows = cursor.fetchmany(ROWS_A_BLOCK)
-            except ValueError as error:  # a year before Christ
-                raise ClickHouseError(f"{mart.name}: {error}") from None
-            columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-            yield pa.record_batch(
-                [
-                    _array(f"{mart.name}.{field.name}", field, values)
-                    for field, values in zip(schema, columns, strict=True)
-                ],
-                schema=schema,
-            )
-            if len(rows) < ROWS_A_BLOCK:
-                return
-
-
-def _array(column: str, field: pa.Field, values: tuple[Any, ...]) -> pa.Array:
+    readable, writable = os.pipe()
+    copying = _Copying(connection, mart, writable)
+    copying.start()
+    rows = os.fdopen(readable, "rb")
     try:
-        array = pa.array(values, type=field.type)
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        raise ClickHouseError(f"{column} holds what {field.type} cannot: {error}") from None
+        with csv.open_csv(
+            rows,
+            csv.ReadOptions(block_size=BLOCK_BYTES),
+            csv.ParseOptions(newlines_in_values=True),
+            csv.ConvertOptions(
+                column_types=schema,
+                # PostgreSQL writes a null as nothing and an empty text in quotes
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                true_values=["t"],
+                false_values=["f"],
+            ),
+        ) as reader:
+            for batch in reader:
+                for field, array in zip(schema, batch.columns, strict=True):
+                    _refuse_changed(f"{mart.name}.{field.name}", field, array)
+                yield pa.record_batch(batch.columns, schema=schema)
+    except pa.ArrowException as error:
+        if copying.error:
+            raise copying.error from None
+        raise ClickHouseError(_in_words(mart, schema, error)) from None
+    finally:
+        # what is copied to a reader that has gone ends there
+        rows.close()
+        copying.join()
+    if copying.error:
+        raise copying.error
+
+
+class _Copying(threading.Thread):
+    """The rows of a mart on their way into a pipe; `error` is what ended them early."""
+
+    def __init__(self, connection: Connection, mart: Contract, writable: int) -> None:
+        super().__init__(daemon=True)
+        self.error: psycopg2.Error | None = None
+        self._connection = connection
+        self._query = sql.SQL("copy (select {} from {}.{}) to stdout (format csv, header)").format(
+            sql.SQL(", ").join(sql.Identifier(column.name) for column in mart.columns),
+            sql.Identifier(LIVE),
+            sql.Identifier(mart.name),
+        )
+        self._writable = writable
+
+    def run(self) -> None:
+        try:
+            with os.fdopen(self._writable, "wb") as pipe, self._connection.cursor() as cursor:
+                cursor.copy_expert(self._query, pipe)
+        except psycopg2.Error as error:
+            self.error = error
+        except BrokenPipeError:
+            pass  # the reader has gone, with an error of its own
+
+
+def _refuse_changed(column: str, field: pa.Field, array: pa.Array) -> None:
+    """Raise ClickHouseError for a value that ClickHouse would make another of."""
     if array.null_count and not field.nullable:
         raise ClickHouseError(f"{column} is null in {array.null_count} rows, against its contract")
+    if pa.types.is_decimal(field.type):
+        try:
+            array.validate(full=True)  # reading looks at the scale alone
+        except pa.ArrowException as error:
+            raise ClickHouseError(f"{column}: {error}") from None
     if field.type in _LIMITS:
         first, last = _LIMITS[field.type]
         found = pc.min_max(array).as_py()
         for value in (found["min"], found["max"]):
             if value and not first <= value <= last:
                 raise ClickHouseError(
-                    f"{column} holds {value} (or infinity); ClickHouse keeps {FIRST_DATE} to "
-                    f"{LAST_DATE}"
+                    f"{column} holds {value}; ClickHouse keeps {FIRST_DATE} to {LAST_DATE}"
                 )
-    return array
+
+
+def _in_words(mart: Contract, schema: pa.Schema, error: pa.ArrowException) -> str:
+    """The error of a value, with its column's name in place of the number."""
+    found = re.search(r"In CSV column #(\d+): (?:Row #\d+: )?(.+)", str(error), re.DOTALL)
+    if not found:
+        return f"{mart.name}: {error}"
+    field = schema.field(int(found[1]))
+    return f"{mart.name}.{field.name} holds what {field.type} cannot: {found[2]}"
 
 
 def _body(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[bytes]:
@@ -360,15 +408,14 @@ def _types(mart: Contract, column: Column) -> tuple[str, pa.DataType]:
     declared = _LENGTH.sub(r"\1", column.data_type)
     if found := _NUMERIC.fullmatch(declared):
         precision, scale = int(found[1]), int(found[2])
-        decimal = pa.decimal128 if precision <= 38 else pa.decimal256
-        if precision <= 76 and scale <= precision:
-            name, arrow = f"Decimal({precision}, {scale})", decimal(precision, scale)
+        if precision <= LONGEST_NUMERIC and scale <= precision:
+            name, arrow = f"Decimal({precision}, {scale})", pa.decimal128(precision, scale)
             return (f"Nullable({name})" if column.is_nullable else name), arrow
     if declared not in _TYPES:
         raise ConfigurationError(
             f"{mart.name}.{column.name} has the type {column.data_type or '(none)'}, which cannot "
-            "be published to ClickHouse exactly: text, integer, numeric(p, s) up to 76 digits, "
-            "date, timestamptz, boolean can"
+            "be published to ClickHouse exactly: text, integer, numeric(p, s) up to "
+            f"{LONGEST_NUMERIC} digits, date, timestamptz, boolean can"
         )
     name, arrow = _TYPES[declared]
     if column.is_nullable:

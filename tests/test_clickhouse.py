@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import clickhouse_connect
+import psycopg2
 import pytest
 from clickhouse_engine import PASSWORD, USER, Engine, running, with_engine
 from conftest import FROZEN, PostgresServer, Project, fresh_database
@@ -247,17 +248,17 @@ def test_hostile_text_and_extreme_values_arrive_as_they_are(
     hostile = mart(
         'odd "name` й',
         {
-            "id": "integer", "a `b` \"c\"": "text", "n": "numeric(12,2)", "wide": "numeric(60,20)",
+            "id": "integer", "a `b` \"c\"": "text", "n": "numeric(12,2)", "wide": "numeric(38,20)",
             "small": "smallint", "big": "bigint", "real_number": "double precision",
             "day": "date", "moment": "timestamptz", "flag": "boolean",
         },
     )  # fmt: skip
     source.execute(
         'create table marts."odd ""name` й" (id integer, "a `b` ""c""" text, n numeric(12, 2), '
-        "wide numeric(60, 20), small smallint, big bigint, real_number double precision, day date, "
+        "wide numeric(38, 20), small smallint, big bigint, real_number double precision, day date, "
         "moment timestamptz, flag boolean)"
     )
-    biggest = Decimal("9" * 40 + "." + "9" * 20)
+    biggest = Decimal("9" * 18 + "." + "9" * 20)
     rows: list[tuple[Any, ...]] = [
         (number, text, Decimal("-9999999999.99"), biggest.copy_negate(), -32768, -(2**63), -1.5e300,
          date(1900, 1, 1), datetime(1900, 1, 1, tzinfo=timezone.utc), False)
@@ -289,20 +290,17 @@ def test_many_blocks_arrive_whole(
         "create table marts.many as select n as id, 'слово ' || n % 7 as word, "
         "case when n % 3 > 0 then n / 8.0 end::numeric(12,3) as part, "
         "timestamptz '2026-01-01 00:00+00' + n * interval '1.000001 second' as moment "
-        "from generate_series(1, 45000) as n"
+        "from generate_series(1, 200000) as n"
     )
     many = mart(
         "many",
         {"id": "integer", "word": "text", "part": "numeric(12,3)", "moment": "timestamptz"},
     )
     clickhouse.publish(settings, source.database, [many])
-    assert 2 * clickhouse.ROWS_A_BLOCK < 45_000
+    ((size,),) = source.rows("select sum(length(m::text)) from marts.many as m")
+    assert size > 2 * clickhouse.BLOCK_BYTES
     found = reader.rows("select * from many order by id")
     assert found == source.rows("select * from marts.many order by id")
-    # exactly the blocks' size: the last block is empty
-    source.execute(f"delete from marts.many where id > {clickhouse.ROWS_A_BLOCK}")
-    clickhouse.publish(settings, source.database, [many])
-    assert reader.rows("select count() from many") == [(clickhouse.ROWS_A_BLOCK,)]
 
 
 @with_engine
@@ -312,7 +310,7 @@ def test_many_blocks_arrive_whole(
         ("date", "date", "'infinity'", "infinity"),
         ("date", "date", "'1899-12-31'", "1899-12-31"),
         ("date", "date", "'2300-01-01'", "2300-01-01"),
-        ("date", "date", "'0044-03-15 BC'", "year"),
+        ("date", "date", "'0044-03-15 BC'", "BC"),
         ("timestamptz", "timestamptz", "'-infinity'", "infinity"),
         ("timestamptz", "timestamptz", "'1899-12-31 23:59:59.999999+00'", "1899-12-31"),
         ("numeric(12,2)", "numeric", "1.005", "1.005|[Rr]escal"),
@@ -340,6 +338,20 @@ def test_a_value_that_cannot_be_kept_is_named_and_nothing_changes(
 
 
 @with_engine
+def test_a_copy_that_postgresql_ends_early_is_no_whole_mart(
+    settings: ClickHouseSettings, source: Source, reader: Reader
+) -> None:
+    source.execute(
+        "create view marts.broken as "
+        "select n as id, 1 / (150000 - n) as word from generate_series(1, 200000) as n"
+    )
+    broken = mart("broken", {"id": "integer", "word": "integer"})
+    with pytest.raises(psycopg2.Error, match="division by zero"):
+        clickhouse.publish(settings, source.database, [broken])
+    assert "broken" not in reader.tables()
+
+
+@with_engine
 def test_a_null_against_the_contract_is_told_and_never_becomes_a_zero(
     settings: ClickHouseSettings, source: Source, reader: Reader
 ) -> None:
@@ -350,7 +362,7 @@ def test_a_null_against_the_contract_is_told_and_never_becomes_a_zero(
     assert "picky" not in reader.tables()
 
 
-@pytest.mark.parametrize("declared", ["numeric", "numeric(77,2)", "jsonb", "interval", "text[]"])
+@pytest.mark.parametrize("declared", ["numeric", "numeric(39,2)", "jsonb", "interval", "text[]"])
 def test_a_type_that_has_no_exact_counterpart_is_named(declared: str) -> None:
     odd = mart("odd", {"id": "integer", "cell": declared})
     with pytest.raises(ConfigurationError, match=r"odd\.cell has the type " + re.escape(declared)):
