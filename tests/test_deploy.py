@@ -326,7 +326,7 @@ def test_the_example_of_the_settings_names_every_one() -> None:
     example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
     named = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    prefixes = "YOUTRACK|YANDEX_TRACKER|ZABBIX|PG|RUN|REPORT|SENTRY|LOG"
+    prefixes = "YOUTRACK|YANDEX_TRACKER|ZABBIX|PG|CLICKHOUSE|RUN|REPORT|SENTRY|LOG"
     documented = set(re.findall(rf"`((?:{prefixes})_?[A-Z_]+)`", readme))
     own = own_variables()
     assert len(documented) > 10
