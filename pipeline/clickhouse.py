@@ -10,7 +10,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import date, datetime, timezone
 from typing import Any
 from urllib.parse import urlsplit
@@ -183,13 +183,13 @@ class Target:
             f"{self._table(mart.name + NEXT)} AND {self._table(mart.name)}" for mart in marts
         )
         self._command(f"EXCHANGE TABLES {pairs}{self._on_cluster()}")
-        # from here on the marts are there: what is left over goes at the next run at the latest
-        with suppress(ClickHouseError):
-            names = {mart.name for mart in marts}
-            gone = [name for name, comment in there.items() if self._is_ours(comment)]
-            for name in [*(name + NEXT for name in names), *(gone if is_all else [])]:
-                if name not in names:
-                    self._drop(name)
+        names = {mart.name for mart in marts}
+        gone = {name for name, comment in there.items() if is_all and self._is_ours(comment)}
+        try:
+            for name in sorted({name + NEXT for name in names} | gone - names):
+                self._drop(name)
+        except ClickHouseError as error:  # the marts are there
+            logger.warning("what is left over in ClickHouse goes at the next run: %s", error)
 
     def _create(self, table: str, mart: Contract) -> None:
         columns = ",\n    ".join(
@@ -274,7 +274,11 @@ def publish(
         target.refuse_unfit()
         read.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
         with read.cursor() as cursor:
-            cursor.execute("set local timezone = 'UTC'")
+            # whatever the role or the database would have
+            cursor.execute(
+                "set local timezone = 'UTC'; set local datestyle = 'ISO'; "
+                "set local extra_float_digits = 1"
+            )
         target.publish(read, marts, is_all=is_all)
 
 

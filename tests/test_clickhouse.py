@@ -5,6 +5,8 @@ Most of it runs against ClickHouse's real engine (`clickhouse_engine.py`).
 
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ import clickhouse_connect
 import psycopg2
 import pytest
 from clickhouse_engine import PASSWORD, USER, Engine, running, with_engine
-from conftest import FROZEN, PostgresServer, Project, fresh_database
+from conftest import FROZEN, REPOSITORY, PostgresServer, Project, fresh_database
 from psycopg2 import sql
 
 from extract.errors import ConfigurationError
@@ -265,7 +267,7 @@ def test_hostile_text_and_extreme_values_arrive_as_they_are(
         for number, text in enumerate(HOSTILE)
     ]  # fmt: skip
     rows.append(
-        (1000, "last", Decimal("9999999999.99"), biggest, 32767, 2**63 - 1, 5e-324,
+        (1000, "last", Decimal("9999999999.99"), biggest, 32767, 2**63 - 1, 0.1 + 0.2,
          date(2299, 12, 31),
          datetime(2299, 12, 31, 23, 59, 59, 999999, tzinfo=timezone.utc), True)
     )  # fmt: skip
@@ -276,6 +278,11 @@ def test_hostile_text_and_extreme_values_arrive_as_they_are(
                 'insert into marts."odd ""name` й" values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)',
                 row,
             )
+    source.execute(
+        f"alter database {source.database.name} set datestyle = 'German'",
+        f"alter database {source.database.name} set extra_float_digits = 0",
+        f"alter database {source.database.name} set timezone = 'Asia/Kathmandu'",
+    )
     clickhouse.publish(settings, source.database, [hostile])
     assert reader.rows('select * from `odd "name\\` й` order by id') == rows
     ((comment,),) = reader.rows("select comment from system.tables where name like 'odd%'")
@@ -552,6 +559,15 @@ WHOLE = {
 
 def test_without_a_setting_there_is_no_clickhouse() -> None:
     assert read_clickhouse() is None
+
+
+def test_the_library_is_not_imported_where_it_has_nothing_to_do() -> None:
+    looked = subprocess.run(
+        [sys.executable, "-c", "import sys, pipeline.run, pipeline.doctor, pipeline.workbook; "
+         "print([name for name in sys.modules if name.startswith('clickhouse_connect')])"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert looked.stdout == "[]\n"
 
 
 def test_whole_settings_are_read_and_the_password_is_a_secret(
