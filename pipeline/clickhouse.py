@@ -164,18 +164,19 @@ class Target:
             )
         return there
 
-    def publish(self, connection: Connection, marts: list[Contract], *, is_all: bool) -> None:
+    def publish(self, connection: Connection, marts: list[Contract], *, is_all: bool) -> int:
         """Write the marts and let them take the places of those that are there, the status last.
 
         `connection` holds the snapshot of PostgreSQL. `is_all`: marts that are ours and not among
-        these are dropped.
+        these are dropped. Returns the number of rows.
         """
         there = self.refuse_strangers(marts)
         marts = sorted(marts, key=lambda mart: mart.name == STATUS)
+        rows = 0
         for mart in marts:
             self._drop(mart.name + NEXT)
             self._create(mart.name + NEXT, mart)
-            self._fill(mart.name + NEXT, mart, connection)
+            rows += self._fill(mart.name + NEXT, mart, connection)
         for mart in marts:
             if mart.name not in there:
                 self._create(mart.name, mart)
@@ -190,6 +191,7 @@ class Target:
                 self._drop(name)
         except ClickHouseError as error:  # the marts are there
             logger.warning("what is left over in ClickHouse goes at the next run: %s", error)
+        return rows
 
     def _create(self, table: str, mart: Contract) -> None:
         columns = ",\n    ".join(
@@ -206,7 +208,7 @@ class Target:
             f"COMMENT {format_str(comment)}"
         )
 
-    def _fill(self, table: str, mart: Contract, connection: Connection) -> None:
+    def _fill(self, table: str, mart: Contract, connection: Connection) -> int:
         schema = pa.schema(
             [
                 pa.field(column.name, _types(mart, column)[1], nullable=column.is_nullable)
@@ -239,6 +241,7 @@ class Target:
         arrived = int(self._value(f"select count() from {self._table(table)}"))  # noqa: S608
         if arrived != written:
             raise ClickHouseError(f"{written} rows of {mart.name} were sent, {arrived} arrived")
+        return arrived
 
     def _is_ours(self, comment: str) -> bool:
         return comment.endswith(self._mark)
@@ -265,8 +268,8 @@ class Target:
 
 def publish(
     settings: ClickHouseSettings, database: Database, marts: list[Contract], *, is_all: bool = True
-) -> None:
-    """Publish the marts as PostgreSQL holds them now.
+) -> int:
+    """Publish the marts as PostgreSQL holds them now; returns the number of rows.
 
     Raises ClickHouseError, with ClickHouse's tables as they were, when a mart cannot be written.
     """
@@ -279,7 +282,7 @@ def publish(
                 "set local timezone = 'UTC'; set local datestyle = 'ISO'; "
                 "set local extra_float_digits = 1"
             )
-        target.publish(read, marts, is_all=is_all)
+        return target.publish(read, marts, is_all=is_all)
 
 
 def read_blocks(

@@ -391,7 +391,8 @@ def _publish_to_clickhouse(session: Session, result: _Result) -> None:
     marts = public_marts(dbt_target() / "manifest.json")
     session.console.progress("tables written to ClickHouse", 0, len(marts))
     try:
-        clickhouse.publish(settings, session.database, marts)
+        with session.figures.step("publishing", "clickhouse"):
+            rows = clickhouse.publish(settings, session.database, marts)
     except (RunError, psycopg2.Error) as error:
         reason = " ".join(str(error).split())
         kind = type(error) if isinstance(error, RunError) else DatabaseError
@@ -399,6 +400,7 @@ def _publish_to_clickhouse(session: Session, result: _Result) -> None:
             f"the marts are published in PostgreSQL, not in ClickHouse, which keeps those it had: "
             f"{reason}. The next run publishes them there"
         ) from None
+    session.figures.published("clickhouse", rows)
     session.record.update(clickhouse_at=datetime.now(timezone.utc))
     session.console.progress("tables written to ClickHouse", len(marts), len(marts))
     result.clickhouse = settings

@@ -303,7 +303,7 @@ def test_many_blocks_arrive_whole(
         "many",
         {"id": "integer", "word": "text", "part": "numeric(12,3)", "moment": "timestamptz"},
     )
-    clickhouse.publish(settings, source.database, [many])
+    assert clickhouse.publish(settings, source.database, [many]) == 200_000
     ((size,),) = source.rows("select sum(length(m::text)) from marts.many as m")
     assert size > 2 * clickhouse.BLOCK_BYTES
     found = reader.rows("select * from many order by id")
@@ -468,9 +468,10 @@ def test_the_marts_are_those_of_one_moment(
     )
     fill = Target._fill
 
-    def and_then_somebody_writes(self: Target, *arguments: Any) -> None:
-        fill(self, *arguments)
+    def and_then_somebody_writes(self: Target, *arguments: Any) -> int:
+        rows = fill(self, *arguments)
         source.execute("insert into marts.one values (2)", "insert into marts.two values (2)")
+        return rows
 
     monkeypatch.setattr(Target, "_fill", and_then_somebody_writes)
     both = [mart(name, {"id": "integer"}) for name in ("one", "two")]
