@@ -179,7 +179,9 @@ class Journal:
         return self._rows(self._named(statement))[0][0]
 
     def has_read(self, table: str) -> bool:
-        """Whether raw has any row of a list."""
+        """Whether raw has any row of a table."""
+        if not self._exists(table):
+            return False
         name = sql.Identifier(self._schema, table)
         return bool(self._rows(sql.SQL("select from {} limit 1").format(name)))
 

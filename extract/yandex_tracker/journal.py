@@ -207,6 +207,11 @@ class YandexTrackerJournal(Journal):
             while rows := cursor.fetchmany(size):
                 yield [Pending(*row) for row in rows]
 
+    def pending_of(self, ids: list[str]) -> list[Pending]:
+        """Of these issues, those whose changelog raw does not have as of their last change."""
+        statement = f"{_PENDING} and issues.id = any(%(ids)s)"
+        return [Pending(*row) for row in self._rows(statement, queues=None, ids=ids)]
+
     def entries_of_others(self, ids: list[str], issue_ids: list[str]) -> int:
         """How many of these entries raw has as entries of another issue than that beside them."""
         return self._rows(
@@ -243,7 +248,7 @@ class YandexTrackerJournal(Journal):
 
     def holds_issues(self) -> bool:
         """Whether raw has any issue, those included that are gone."""
-        return self._exists("issues") and self.has_read("issues")
+        return self.has_read("issues")
 
     def queues_last_read(self) -> dict[str, str]:
         """The queues that the last run saw: id → key."""

@@ -27,7 +27,8 @@ from extract.memory import rare_collections
 from extract.tracker import Load, LoadReport
 from extract.yandex_tracker import catalogue, census
 from extract.yandex_tracker.address import VENDOR, identity, normalise_url
-from extract.yandex_tracker.arrivals import read
+from extract.yandex_tracker.arrivals import asked_for
+from extract.yandex_tracker.backfill import backfill
 from extract.yandex_tracker.catch_up import catch_up
 from extract.yandex_tracker.changelogs import read_changelogs
 from extract.yandex_tracker.client import YandexTrackerClient
@@ -121,8 +122,11 @@ def _goes_on_later() -> Iterator[None]:
 
 def _load(work: Work, landing: Landing, source: Source) -> str:
     """All steps of a load; returns its kind."""
-    journal, packages = work.journal, work.packages
+    journal = work.journal
     scope, tables = catalogue.read_queues(work, source.queues)
+    names = catalogue.names(work)
+    # they come while tables are made, which takes as long as the first of them
+    first_pages = asked_for(work, scope.within) if journal.state.queues is None else None
     # nothing is written before it is known that there is something to read
     if not journal.has_tables():
         landing.create_tables()
@@ -132,12 +136,12 @@ def _load(work: Work, landing: Landing, source: Source) -> str:
     if source.summaries != journal.state.summaries:
         _heed_summaries(journal, scope, is_wanted=source.summaries)
     is_first = journal.last_finished() is None
-    tables |= catalogue.read_names(work)
+    for each in names:
+        tables |= each
     work.progress("catalogue", sum(page.num_rows for [page] in tables.values()), None)
-    packages.load(tables)
     counted = count(work, scope)
-    has_read_past = _read_past(work, scope)
-    catch_up(work, scope)
+    has_read_past = backfill(work, scope, tables, first_pages)
+    catch_up(work, scope, {} if has_read_past else tables)
     read_changelogs(work, scope)
     found = reconcile(work, scope, counted, is_full=is_first)
     sweep = work.order.sweep
@@ -181,29 +185,6 @@ def _heed_summaries(journal: YandexTrackerJournal, scope: Scope, *, is_wanted: b
         journal.forget_summaries()
     # written at once, so that a run that is killed is not taken for one before the change
     journal.mark(scope.queues, journal.state.read_until or 0)
-
-
-def _read_past(work: Work, scope: Scope) -> bool:
-    """Bring all issues of queues that are new to raw, and their changelogs; whether there are any.
-
-    Their changelogs take long: what changes meanwhile is the catch-up's.
-    """
-    state = work.journal.state
-    in_scope = sorted(scope.keys)
-    is_first = state.queues is None
-    new = in_scope if is_first else [each for each in in_scope if each not in state.queues]
-    if is_first:
-        state.read_until = state.read_until or work.journal.started_ms
-        # before the first row of data: from now on the database belongs to this organisation
-        work.journal.mark(scope.queues, state.read_until)
-    if new:
-        read(work, scope.within if is_first else scope.only(new), remember=False)
-    # a queue that left the scope grows stale: should it come back, its past is read again
-    state.queues = in_scope
-    if new:
-        work.journal.mark(scope.queues, state.read_until or 0)
-        read_changelogs(work, scope)
-    return bool(new)
 
 
 def _read_details(work: Work, scope: Scope, *, is_whole: bool) -> None:

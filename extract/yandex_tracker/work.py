@@ -20,6 +20,8 @@ from extract.yandex_tracker.journal import YandexTrackerJournal
 from extract.yandex_tracker.reader import Reader
 from extract.yandex_tracker.search import Within
 
+Tables = dict[str, list[pa.Table]]
+
 
 class Packages(Protocol):
     """Where pages go: each call is one package, which is there as a whole when it returns."""

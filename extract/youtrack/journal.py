@@ -236,7 +236,7 @@ class YouTrackJournal(Journal):
 
     def holds_issues(self) -> bool:
         """Whether raw has any issue, those included that are gone."""
-        return self._exists("issues") and bool(self._rows("select from raw.issues limit 1"))
+        return self.has_read("issues")
 
     def boards_of_last_run(self) -> dict[str, str]:
         """The boards that the last run saw: id → name."""

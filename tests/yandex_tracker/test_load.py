@@ -84,6 +84,23 @@ def test_a_first_load_holds_everything_that_the_tracker_holds(
     assert {row[0] for row in empty.rows("select missed_sweeps from issue_census")} == {0}
 
 
+def test_changelogs_are_asked_for_while_issues_still_come(
+    empty: Extraction, tracker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.yandex_tracker.changelogs.ISSUES_A_PACKAGE", 7)
+    monkeypatch.setattr("extract.yandex_tracker.reader.ISSUES_A_PAGE", 10)
+    monkeypatch.setattr("extract.yandex_tracker.arrivals.PAGES_A_PACKAGE", 3)
+    empty.load()
+    assert_complete(empty, tracker)
+    # some of them are under way when the others are looked up
+    assert sorted(asked_changelogs(tracker)) == sorted(entries_of(tracker))
+    lines = tracker.requests
+    searches = [place for place, line in enumerate(lines) if "/_search" in line]
+    first = next(place for place, line in enumerate(lines) if "/changelog" in line)
+    pages = len(tracker.issues()) // 10
+    assert first < searches[pages - 1]
+
+
 def test_a_quiet_run_changes_nothing_and_asks_little(loaded: Extraction, tracker: Server) -> None:
     before = loaded.raw()
     seen_before = dict(loaded.rows("select id, seen_at from sprints"))
@@ -199,7 +216,7 @@ def test_a_first_load_that_is_cut_off_goes_on_issue_by_issue(
 
 
 KILLS = {
-    "before the first issues": (Landing, "load", 1),
+    "before the first issues": (Landing, "load", 0),
     "after half of the issues": (Landing, "load", 2),
     "before the catch-up": (YandexTrackerJournal, "mark", 2),
     "before the last histories are written down": (YandexTrackerJournal, "take_changelogs", 2),
