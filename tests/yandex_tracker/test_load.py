@@ -6,12 +6,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY, PostgresServer, more_draws
+from conftest import REPOSITORY, PostgresServer, Project, more_draws
 from loads import (
     Extraction,
     asked_changelogs,
@@ -298,6 +300,32 @@ def test_a_process_that_is_killed_leaves_what_it_had(empty: Extraction, tracker:
     empty.load()
     assert not there & set(asked_changelogs(tracker))
     assert_complete(empty, tracker)
+
+
+def test_of_two_runs_at_once_one_works_and_one_leaves(
+    server: PostgresServer, project: Project, tracker: Server, database: str
+) -> None:
+    """The one that leaves asks for nothing."""
+    environment = {
+        **server.environment(database),
+        "YANDEX_TRACKER_URL": tracker.url,
+        "YANDEX_TRACKER_TOKEN": tracker.token,
+        "YANDEX_TRACKER_ORG_ID": tracker.organisation,
+    }
+    # long enough that both are there
+    tracker.latency_ms = 50
+    with ThreadPoolExecutor(2) as pool:
+        runs = [
+            pool.submit(Project(project.root).run, "load", environment=environment)
+            for _ in range(2)
+        ]
+    assert sorted(run.result().returncode for run in runs) == [0, 75]
+    assert sorted(asked_changelogs(tracker)) == sorted(entries_of(tracker))
+    with closing(server.connect(database)) as connection, connection.cursor() as cursor:
+        cursor.execute("select status from ops.pipeline_runs")
+        assert cursor.fetchall() == [("OK",)]
+        cursor.execute("select count(*) from raw_yandex_tracker.issues")
+        assert cursor.fetchone() == (len(tracker.issues()),)
 
 
 def test_deleted_issues_are_missing_after_two_sweeps_and_hidden_ones_come_back(
