@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from extract.ahead import Lane
 from extract.tables import Entity
+from extract.work import Tables
 from extract.yandex_tracker.answers import queue_id
 from extract.yandex_tracker.journal import Known
 from extract.yandex_tracker.reader import ISSUES_A_PAGE
 from extract.yandex_tracker.search import Within
 from extract.yandex_tracker.tables import ISSUES
-from extract.yandex_tracker.work import Tables, Work
+from extract.yandex_tracker.work import Work
 
 PAGES_A_PACKAGE = 10
 # each holds a thousand whole issues
 PAGES_AHEAD = 4
+
+
+class Seen(NamedTuple):
+    """An issue as a search showed it."""
+
+    key: str
+    # the queue's
+    holder_id: str
 
 
 class Arrivals:
@@ -32,8 +42,8 @@ class Arrivals:
         self._also = also or {}
         self._remember = remember
         self._waiting: list[pa.Table] = []
-        # id → key and queue of everything that was added
-        self.seen: dict[str, tuple[str, str]] = {}
+        # id → everything that was added
+        self.seen: dict[str, Seen] = {}
         # ids of the issues that were loaded last; whoever uses them takes them out
         self.loaded: deque[str] = deque(maxlen=PAGES_A_PACKAGE * ISSUES_A_PAGE)
 
@@ -42,7 +52,7 @@ class Arrivals:
         known = self._work.journal.known(issue["id"] for issue in issues)
         if self._remember:
             self.seen.update(
-                (issue["id"], (issue["key"], queue_id(issue) or "")) for issue in issues
+                (issue["id"], Seen(issue["key"], queue_id(issue) or "")) for issue in issues
             )
         new = {issue["id"]: issue for issue in issues if _differs(known.get(issue["id"]), issue)}
         if new:
@@ -105,5 +115,5 @@ def _differs(known: Known | None, issue: Entity) -> bool:
         known is None
         or known.missed_sweeps > 0
         or (known.version, known.updated_at) != (issue["version"], issue["updatedAt"])
-        or (known.key, known.queue_id) != (issue["key"], queue_id(issue))
+        or (known.key, known.holder_id) != (issue["key"], queue_id(issue))
     )

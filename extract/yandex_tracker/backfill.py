@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from extract.ahead import Lane
 from extract.tables import Entity
+from extract.work import Tables
 from extract.yandex_tracker.arrivals import Arrivals, asked_for
 from extract.yandex_tracker.changelogs import Histories, read_changelogs
-from extract.yandex_tracker.work import Scope, Tables, Work
+from extract.yandex_tracker.work import Scope, Work
 
 
 def backfill(

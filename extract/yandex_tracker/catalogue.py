@@ -14,6 +14,7 @@ from extract.ahead import Lane
 from extract.client import ForbiddenError, NotFoundError, UnwellError
 from extract.errors import ConfigurationError, SourceError
 from extract.tables import Entity, Table
+from extract.work import Tables
 from extract.yandex_tracker.answers import fitted
 from extract.yandex_tracker.reader import ROWS_A_PAGE
 from extract.yandex_tracker.tables import (
@@ -26,7 +27,7 @@ from extract.yandex_tracker.tables import (
     STATUSES,
     USERS,
 )
-from extract.yandex_tracker.work import Scope, Tables, Work
+from extract.yandex_tracker.work import Scope, Work
 
 STATUS_TYPES = frozenset({"new", "inProgress", "paused", "done", "cancelled"})
 

@@ -7,8 +7,9 @@ other side.
 from __future__ import annotations
 
 from extract.errors import SourceError
+from extract.work import Tables
 from extract.yandex_tracker.arrivals import read, read_one_by_one
-from extract.yandex_tracker.work import Scope, Tables, Work
+from extract.yandex_tracker.work import Scope, Work
 
 # more than any change that comes late into the search
 OVERLAP_MS = 2 * 3_600_000

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 
 import psycopg2
 
 from extract.address import is_unprotected
 from extract.ahead import Ahead
+from extract.census import is_due, sweep
 from extract.client import Patience, UnauthorizedError
 from extract.errors import DatabaseError, SourceError
 from extract.findings import Findings
@@ -36,7 +36,7 @@ from extract.yandex_tracker.journal import SCHEMA, YandexTrackerJournal
 from extract.yandex_tracker.moved import adopt_address
 from extract.yandex_tracker.reader import Reader
 from extract.yandex_tracker.reconcile import count, reconcile
-from extract.yandex_tracker.tables import TABLES
+from extract.yandex_tracker.tables import ISSUE_CENSUS, TABLES
 from extract.yandex_tracker.work import Scope, Work
 
 _KEYED = ("issues", "changelog", "issue_changelogs")
@@ -101,7 +101,7 @@ def load(source: Source, order: Load, *, patience: Patience | None = None) -> Lo
                 reader, ahead, landing, journal, findings, order, summaries=source.summaries
             )
             kind = _load(work, landing, source)
-        return _report(work, kind)
+        return work.report(kind, "changelog")
     except psycopg2.Error as error:
         raise DatabaseError(f"the database failed: {' '.join(str(error).split())}") from None
     finally:
@@ -144,14 +144,14 @@ def _load(work: Work, landing: Landing, source: Source) -> str:
     catch_up(work, scope, {} if has_read_past else tables)
     read_changelogs(work, scope)
     found = reconcile(work, scope, counted, is_full=is_first)
-    sweep = work.order.sweep
-    is_wanted = sweep or work.accept_missing or (sweep is None and census.is_due(work))
+    wish = work.order.sweep
+    is_wanted = wish or work.accept_missing or (wish is None and is_due(work))
     if is_wanted and found is None:
         found = census.look(work, scope)
     if found:
         read_changelogs(work, scope)
     if is_wanted and found:
-        census.sweep(work, found)
+        sweep(work, found, ISSUE_CENSUS, journal.queue_keys())
     _read_details(work, scope, is_whole=bool(is_first or has_read_past or is_wanted))
     if is_first:
         kind = "full"
@@ -209,22 +209,4 @@ def _finish(work: Work, scope: Scope, kind: str) -> None:
     window = (journal.state.read_until or 0, journal.started_ms)
     journal.state.read_until = journal.started_ms
     journal.state.catch_up = None
-    counts = {
-        **work.packages.loaded,
-        **work.counts,
-        "requests": work.reader.client.request_count,
-        "warnings": len(work.findings.warnings()),
-    }
-    journal.write(kind, scope.queues, window, counts)
-
-
-def _report(work: Work, kind: str) -> LoadReport:
-    newest = max((each for each in work.journal.newest() if each), default=None)
-    return LoadReport(
-        issues_loaded=work.packages.loaded["issues"],
-        activities_loaded=work.packages.loaded["changelog"],
-        requests=work.reader.client.request_count,
-        warnings=work.findings.warnings(),
-        data_as_of=newest and datetime.fromtimestamp(newest / 1000, timezone.utc),
-        kind=kind,
-    )
+    journal.write(kind, scope.queues, window, work.all_counts())
