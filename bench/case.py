@@ -41,8 +41,8 @@ def measure(loader: str, **order: Any) -> Measured:
 def main() -> None:
     order = json.load(sys.stdin)
     loaders = {
-        "floor": _floor, "extractor": _extractor, "yandex_tracker": _yandex_tracker,
-        "zabbix": _zabbix,
+        "floor": _floor, "extractor": _extractor, "changelogs": _changelogs,
+        "yandex_tracker": _yandex_tracker, "zabbix": _zabbix,
     }  # fmt: skip
     load = loaders[order.pop("loader")](**order)
     began, cpu = time.monotonic(), time.process_time()
@@ -77,13 +77,29 @@ def _extractor(
     return lambda: _counts(youtrack.load(youtrack.Source(url, token), _order(dsn, folder, sweep)))
 
 
-def _yandex_tracker(
-    url: str, token: str, dsn: str, folder: str, organisation: str, parallel: int
-) -> Any:
-    from extract.yandex_tracker import load as tracker
+def _changelogs(**source: Any) -> Any:
+    from bench.changelogs import Changelogs
 
-    source = tracker.Source(token, organisation, url, parallel_requests=parallel)
-    return lambda: _counts(tracker.load(source, _order(dsn, folder, None)))
+    floor = Changelogs(_source(**source))
+
+    def load() -> tuple[int, int, int]:
+        floor.load()
+        return 0, 0, floor.requests
+
+    return load
+
+
+def _yandex_tracker(dsn: str, folder: str, **source: Any) -> Any:
+    from extract.yandex_tracker.load import load
+
+    tracker = _source(**source)
+    return lambda: _counts(load(tracker, _order(dsn, folder, None)))
+
+
+def _source(url: str, token: str, organisation: str, parallel: int) -> Any:
+    from extract.yandex_tracker.load import Source
+
+    return Source(token, organisation, url, parallel_requests=parallel)
 
 
 def _zabbix(url: str, token: str, dsn: str, folder: str) -> Any:

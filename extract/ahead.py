@@ -46,6 +46,16 @@ class Lane(Generic[Page]):
         """One more chain, for a window that was found too big for one thread."""
         self._fetcher.add(self, chain)
 
+    def there(self) -> Iterator[Page]:
+        """The pages that have come, without waiting for others."""
+        while self.pages and (page := self._fetcher.take(self)) is not None:
+            yield page
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether every page has come and was taken."""
+        return self._fetcher.has_ended(self)
+
     def __iter__(self) -> Iterator[Page]:
         while (page := self._fetcher.take(self)) is not None:
             yield page
@@ -93,6 +103,10 @@ class Ahead:
             if lane not in self._lanes:
                 self._lanes.append(lane)
             self._changed.notify_all()
+
+    def has_ended(self, lane: Lane[Page]) -> bool:
+        with self._changed:
+            return lane.is_exhausted
 
     def take(self, lane: Lane[Page]) -> Page | None:
         """The next page, waiting for it; None when the lane has ended. Raises what a chain did."""

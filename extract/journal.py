@@ -37,7 +37,19 @@ def connect(dsn: str) -> Connection:
 
 @dataclass
 class State:
-    """How far the runs over one source have come; each source has fields of its own."""
+    """How far the runs over one source have come; each source has fields of its own, too."""
+
+    # Every change after this moment (epoch ms) is still to be read: when the last finished run, or
+    # the unfinished first load, began.
+    read_until: int | None = None
+    # the "now" of the run that swept last
+    swept_at: str | None = None
+    # whether raw holds the titles of issues
+    summaries: bool = True
+    # the tracker's count of issues less raw's, as the last look at all of them left it
+    difference: int = 0
+    # how many issues the tracker counts beyond those that it shows, accepted by the operator
+    surplus: int = 0
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
@@ -61,7 +73,7 @@ class Journal:
         state: State,
     ) -> None:
         self._connection = connection
-        self._service = service
+        self.service = service
         self._schema = schema
         self._tables = tables
         self.source = source
@@ -97,9 +109,9 @@ class Journal:
         if source == self.source:
             return
         if not source_moved and not is_same_host(source, self.source):
-            name = self._service.name
+            name = self.service.name
             raise ConfigurationError(
-                f"this database holds the data of {source}, but {self._service.url_setting} leads "
+                f"this database holds the data of {source}, but {self.service.url_setting} leads "
                 f"to {self.source}: one database serves one {name}. If the same {name} has "
                 "moved there: make run ARGS=--source-moved (once) compares the two and goes on. "
                 f"For another {name}, give another PGDATABASE"
@@ -179,9 +191,34 @@ class Journal:
         return self._rows(self._named(statement))[0][0]
 
     def has_read(self, table: str) -> bool:
-        """Whether raw has any row of a list."""
+        """Whether raw has any row of a table."""
+        if not self._exists(table):
+            return False
         name = sql.Identifier(self._schema, table)
         return bool(self._rows(sql.SQL("select from {} limit 1").format(name)))
+
+    def adopt_source(self) -> None:
+        """From now on raw belongs to the present address."""
+        raise NotImplementedError
+
+    def newest(self) -> tuple[int | None, int | None]:
+        """The newest change of an issue and of a history that raw knows, in epoch ms."""
+        raise NotImplementedError
+
+    def take_census(self, swept_at: datetime, holders: list[str] | None) -> int:
+        """Write down that all issues of these projects or queues were seen; how many they are."""
+        raise NotImplementedError
+
+    def census(self) -> dict[str, datetime | None]:
+        """When each issue of the census was last seen."""
+        name = sql.Identifier(self._schema, "issue_census")
+        return dict(self._rows(sql.SQL("select issue_id, seen_at from {}").format(name)))
+
+    def forget_summaries(self) -> None:
+        """Take the titles of all issues out of raw."""
+        forget = sql.SQL("update {} set summary = null where summary is not null")
+        with self._connection.cursor() as cursor:
+            cursor.execute(forget.format(sql.Identifier(self._schema, "issues")))
 
     def _named(self, statement: str) -> sql.Composed:
         name = sql.Identifier(self._schema, EXTRACT_RUNS.name)

@@ -10,9 +10,9 @@ from conftest import PostgresServer, fresh_database
 from extracting import Extraction, differences, extraction, simulated
 
 from demo.youtrack.server import Server
+from extract.census import Look, check
 from extract.errors import SourceError
-from extract.youtrack.census import Look, Seen
-from extract.youtrack.census import _check as check
+from extract.youtrack.census import Seen
 from extract.youtrack.census import _windows as windows
 from extract.youtrack.journal import Known
 from extract.youtrack.paging import BEGINNING, FOREVER

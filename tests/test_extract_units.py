@@ -202,6 +202,25 @@ def test_a_window_that_is_split_goes_into_the_same_lane() -> None:
         assert sorted(lane) == [1, 2, 3, 4]
 
 
+def test_pages_that_have_come_can_be_taken_without_waiting_for_others() -> None:
+    is_allowed = threading.Event()
+
+    def slow() -> list:
+        is_allowed.wait(10)
+        yield 2
+
+    with Ahead(2) as ahead:
+        lane = ahead.lane([iter([1]), slow()])
+        deadline = time.monotonic() + 5
+        while not lane.pages and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert list(lane.there()) == [1]
+        assert not lane.has_ended
+        is_allowed.set()
+        assert list(lane) == [2]
+        assert lane.has_ended and list(lane.there()) == []
+
+
 def test_a_failure_in_a_thread_reaches_the_consumer() -> None:
     def chain() -> list:
         yield 1

@@ -15,4 +15,6 @@ What the company has and Tracker cannot say, and how it is told:
 - A status keeps the type that its name has, also when it is marked resolved, or no longer so. A
   resolution whose activity is missing (`known_mismatches`) is told by the status all the same.
 - Sprints and the writes of workflows make an issue newer, too.
+- Tags, components, parents and epics, which the company has not, follow from an issue's number.
+  They never change, and no history tells them.
 """

@@ -173,7 +173,7 @@ class Server(serving.Server):
             if field.id not in ("status", "sprint"):
                 row[field.id] = words.value(field, value, language)
         sprints = sprints_of(words, issue)
-        row |= {
+        row |= words.labels(issue) | {
             "sprint": [words.sprint_reference(sprint) for sprint in sprints],
             "boards": self._boards(sprints),
             "followers": words.value(Field("followers"), history.followers, language),
@@ -207,10 +207,7 @@ class Server(serving.Server):
         words, key, identity = self.words, issue_key(issue), entry.id_of(issue)
         row: Json = {
             "id": identity, "self": words.link("issues", key, "changelog", identity),
-            "issue": {
-                "self": words.link("issues", key), "id": issue_id(issue), "key": key,
-                "display": issue.summary,
-            },
+            "issue": words.issue(issue),
             "updatedAt": moment(entry.updated), "updatedBy": words.user(entry.author),
             "type": entry.type, "transport": "front",
         }  # fmt: skip

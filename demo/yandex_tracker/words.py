@@ -69,6 +69,8 @@ SYSTEM_FIELDS = (
     ("spent", "Time Spent", "timetracking", None, False),
     ("followers", "Followers", "array", "user", False),
     ("aliases", "Aliases", "array", "string", False), ("tags", "Tags", "array", "string", False),
+    ("components", "Components", "array", "component", False),
+    ("parent", "Parent issue", "issue", None, False), ("epic", "Epic", "issue", None, False),
 )  # fmt: skip
 # the role that a field plays in a project, or its name, says which of them it is
 SYSTEM_OF_ROLE = {
@@ -81,6 +83,9 @@ CUSTOM_TYPES = {
     "user": "user", "date": "date", "date and time": "datetime", "integer": "integer",
     "float": "float", "text": "text", "period": "timetracking",
 }  # fmt: skip
+TAGS, COMPONENTS = ("customer", "security", "docs"), ("API", "Billing", "Search", "Web")
+# of so many issues in a row, the first is the parent of some, and the epic of others
+A_FAMILY, AN_EPIC = 5, 40
 MINUTES_A_DAY = 480
 OVERFLOW = 2**31 - 1
 # board ids of fields whose values are sprints: no board of the company has them
@@ -283,6 +288,29 @@ class Words:
             "self": self.link("versions", number(element)), "id": str(number(element)),
             "display": element.name,
         }  # fmt: skip
+
+    def issue(self, issue: Any) -> Json:
+        key = issue_key(issue)
+        return {
+            "self": self.link("issues", key), "id": issue_id(issue), "key": key,
+            "display": issue.summary,
+        }  # fmt: skip
+
+    def labels(self, issue: Any) -> Json:
+        """What the company has not: the same for good, by the issue's number."""
+        row: Json = {
+            "tags": [tag for place, tag in enumerate(TAGS, 3) if issue.key % place == 1],
+            "components": [
+                {"self": self.link("components", place), "id": str(place), "display": name}
+                for place, name in enumerate(COMPONENTS, 1)
+                if issue.key % 7 == place
+            ],
+        }
+        for name, every, most in (("parent", A_FAMILY, 2), ("epic", AN_EPIC, 20)):
+            place = issue.key % every
+            first = self.tracker.issues.get(f"2-{issue.key - place}")
+            row[name] = self.issue(first) if first and 0 < place <= most else None
+        return row
 
     def value(self, field: Field, value: Any, language: str) -> Any:
         """What an issue or an entry of its history shows of a field; None for nothing."""

@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from extract.ahead import Lane
 from extract.client import ForbiddenError, NotFoundError, UnwellError
 from extract.errors import ConfigurationError, SourceError
 from extract.tables import Entity, Table
+from extract.work import Tables
 from extract.yandex_tracker.answers import fitted
 from extract.yandex_tracker.reader import ROWS_A_PAGE
 from extract.yandex_tracker.tables import (
@@ -26,8 +28,6 @@ from extract.yandex_tracker.tables import (
     USERS,
 )
 from extract.yandex_tracker.work import Scope, Work
-
-Tables = dict[str, list[pa.Table]]
 
 STATUS_TYPES = frozenset({"new", "inProgress", "paused", "done", "cancelled"})
 
@@ -80,22 +80,22 @@ def _scope(queues: list[Entity], keys: tuple[str, ...] | None) -> Scope:
     return Scope(sorted(in_scope), in_scope)
 
 
-def read_names(work: Work) -> Tables:
-    """Statuses, resolutions, types, global fields and people."""
-    tables: Tables = {}
-    for path, table in (
-        ("statuses", STATUSES),
-        ("resolutions", RESOLUTIONS),
-        ("issuetypes", ISSUE_TYPES),
-        ("fields", FIELDS),
-    ):
-        rows = work.reader.listing(path)
-        if path == "statuses":
-            _check_statuses(work, rows)
-        if path == "fields":
-            rows = [{**row, "queue": None} for row in rows]
-        tables[table.name] = [work.listed(table, rows)]
-    return tables | _users(work)
+def names(work: Work) -> Lane[Tables]:
+    """Statuses, resolutions, types, global fields and people: on their way from now on."""
+    lists = {
+        "statuses": STATUSES, "resolutions": RESOLUTIONS, "issuetypes": ISSUE_TYPES,
+        "fields": FIELDS,
+    }  # fmt: skip
+    return work.ahead.lane([*(_names(work, *each) for each in lists.items()), _users(work)])
+
+
+def _names(work: Work, path: str, table: Table) -> Iterator[Tables]:
+    rows = work.reader.listing(path)
+    if table is STATUSES:
+        _check_statuses(work, rows)
+    if table is FIELDS:
+        rows = [{**row, "queue": None} for row in rows]
+    yield {table.name: [work.listed(table, rows)]}
 
 
 def _check_statuses(work: Work, statuses: list[Entity]) -> None:
@@ -109,18 +109,18 @@ def _check_statuses(work: Work, statuses: list[Entity]) -> None:
         )
 
 
-def _users(work: Work) -> Tables:
+def _users(work: Work) -> Iterator[Tables]:
     try:
         users = work.reader.listing("users", key="uid", perPage=ROWS_A_PAGE)
     except (ForbiddenError, NotFoundError):
         work.findings.warn("users cannot be listed: assignees stay without a login")
-        return {}
+        return
     except UnwellError as fault:
         if not work.journal.has_read("users"):
             raise
         work.findings.warn(f"the users cannot be read, and stay as they were: {fault}")
-        return {}
-    return {"users": [work.table(USERS, [fitted(USERS, user) for user in users])]}
+        return
+    yield {"users": [work.table(USERS, [fitted(USERS, user) for user in users])]}
 
 
 def read_boards(work: Work) -> tuple[list[Entity], Tables]:
@@ -181,9 +181,12 @@ def _queues_only(settings: Any) -> Any:
 def read_details(work: Work, scope: Scope, boards: list[Entity]) -> Tables:
     """The sprints of every board and the local fields of every queue: a request for each."""
     closed: list[str] = []
-    sprints = _parallel(work, [_sprints(work, board, closed) for board in boards])
     hidden: list[str] = []
-    fields = _parallel(work, [_local_fields(work, *each, hidden) for each in scope.keys.items()])
+    asked = [
+        work.ahead.lane(_sprints(work, board, closed) for board in boards),
+        work.ahead.lane(_local_fields(work, *each, hidden) for each in scope.keys.items()),
+    ]
+    sprints, fields = ([row for page in lane for row in page] for lane in asked)
     if closed:
         work.findings.warn(f"the sprints of {_some(closed)} cannot be read")
     if hidden:
@@ -208,10 +211,6 @@ def _listed(work: Work, table: Table, rows: list[Entity]) -> pa.Table:
 
 def _some(names: list[str]) -> str:
     return f"{len(names)} of them ({', '.join(sorted(names)[:10])})"
-
-
-def _parallel(work: Work, chains: list[Iterator[list[Entity]]]) -> list[Entity]:
-    return [row for page in work.ahead.lane(chains) for row in page]
 
 
 def _sprints(work: Work, board: Entity, closed: list[str]) -> Iterator[list[Entity]]:

@@ -7,6 +7,7 @@ other side.
 from __future__ import annotations
 
 from extract.errors import SourceError
+from extract.work import Tables
 from extract.yandex_tracker.arrivals import read, read_one_by_one
 from extract.yandex_tracker.work import Scope, Work
 
@@ -17,14 +18,14 @@ OVERLAP_MS = 2 * 3_600_000
 WITNESSES = 50
 
 
-def catch_up(work: Work, scope: Scope) -> None:
-    """Bring the issues that changed since the state's `read_until` into raw.
+def catch_up(work: Work, scope: Scope, also: Tables) -> None:
+    """Bring the issues that changed since the state's `read_until` into raw; `also` goes along.
 
     Raises SourceError when the answer lacks issues that it must hold.
     """
     since = _begin(work, scope)
     known = work.journal.known_since(since, scope.queues)
-    seen = read(work, scope.within, since).seen
+    seen = read(work, scope.within, since, also).seen
     absent = {
         key: each for key, each in known.items() if key not in seen and not each.missed_sweeps
     }

@@ -7,12 +7,14 @@ did not change is not asked about again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 import pyarrow as pa
 
+from extract.ahead import Lane
 from extract.client import ForbiddenError, NotFoundError
 from extract.errors import SourceError
 from extract.yandex_tracker.answers import Changelog
@@ -42,46 +44,78 @@ class _Package:
     """Some issues, and what came of their histories."""
 
     issues: dict[str, Pending]
+    lane: Lane[Changelog]
     read: list[tuple[Pending, Changelog]] = field(default_factory=list)
 
+    def take(self, changelogs: Iterable[Changelog]) -> None:
+        self.read += ((self.issues[each.issue_id], each) for each in changelogs)
 
-def read_changelogs(work: Work, scope: Scope) -> None:
+
+class Histories:
+    """Changelogs on their way to raw, in packages: while one is loaded, another is asked for."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._opened: deque[_Package] = deque()
+        # issues whose changelog knows more than they
+        self.ahead_of_issue: list[str] = []
+
+    def go_on(self, issue_ids: deque[str]) -> None:
+        """Load the packages that have come, and ask for as many of these issues. Waits for none."""
+        while self._opened and self._has_come(self._opened[0]):
+            self._load_first()
+        while len(self._opened) < 2 and issue_ids:
+            some = [issue_ids.popleft() for _ in range(min(ISSUES_A_PACKAGE, len(issue_ids)))]
+            self._open(self._work.journal.pending_of(some))
+
+    def read(self, parts: Iterable[list[Pending]]) -> None:
+        """Bring the changelogs of these issues, and all that are under way, into raw."""
+        # the parts are of one moment, at which these were in none
+        under_way = set().union(*(package.issues for package in self._opened))
+        for issues in parts:
+            self._open([each for each in issues if each.issue_id not in under_way])
+            while len(self._opened) > 1:
+                self._load_first()
+        while self._opened:
+            self._load_first()
+
+    def _open(self, issues: list[Pending]) -> None:
+        work = self._work
+        passed_over = work.unreadable.union(*(package.issues for package in self._opened))
+        wanted = {each.issue_id: each for each in issues if each.issue_id not in passed_over}
+        chains = (_changelog(work, each) for each in wanted)
+        lane = work.ahead.lane(chains, pages_ahead=CHANGELOGS_AHEAD)
+        self._opened.append(_Package(wanted, lane))
+
+    def _has_come(self, package: _Package) -> bool:
+        package.take(package.lane.there())
+        return package.lane.has_ended
+
+    def _load_first(self) -> None:
+        package = self._opened[0]
+        package.take(package.lane)
+        self.ahead_of_issue += _load(self._work, package)
+        self._opened.popleft()
+
+
+def read_changelogs(work: Work, scope: Scope, histories: Histories | None = None) -> None:
     """Read the changelogs that raw does not have as of the last change that it knows.
+
+    `histories`: those that are under way already.
 
     An issue whose changelog knows a later change than the issue is looked at again, because not
     every change need move `updatedAt`.
     """
     for _ in range(ROUNDS):
-        ahead_of_issue: list[str] = []
-        for package in _packages(work, scope):
-            ahead_of_issue += _load(work, package)
-        if not ahead_of_issue:
+        histories = histories or Histories(work)
+        histories.read(work.journal.pending(scope.queues, ISSUES_A_PACKAGE))
+        if not histories.ahead_of_issue:
             return
         before = work.packages.loaded["issues"]
-        read_one_by_one(work, ahead_of_issue)
+        read_one_by_one(work, histories.ahead_of_issue)
         if work.packages.loaded["issues"] == before:
             return
-
-
-def _packages(work: Work, scope: Scope) -> Iterator[_Package]:
-    """Packages whose requests are under way, one more than the one that is being loaded."""
-    waiting: list[tuple[_Package, Iterator[Changelog]]] = []
-    for issues in work.journal.pending(scope.queues, ISSUES_A_PACKAGE):
-        package = _Package(
-            {each.issue_id: each for each in issues if each.issue_id not in work.unreadable}
-        )
-        chains = (_changelog(work, each) for each in package.issues)
-        lane = work.ahead.lane(chains, pages_ahead=CHANGELOGS_AHEAD)
-        waiting.append((package, iter(lane)))
-        if len(waiting) > 1:
-            yield _filled(*waiting.pop(0))
-    for package, changelogs in waiting:
-        yield _filled(package, changelogs)
-
-
-def _filled(package: _Package, changelogs: Iterator[Changelog]) -> _Package:
-    package.read = [(package.issues[each.issue_id], each) for each in changelogs]
-    return package
+        histories = None
 
 
 def _changelog(work: Work, issue_id: str) -> Iterator[Changelog | None]:

@@ -33,19 +33,10 @@ class State(journal.State):
     # raw holds all issues of these queues (ids), as they were when they were listed; None before
     # the first listing has come to its end
     queues: list[str] | None = None
-    # every change after this moment is still to be read: when the last finished run, or the
-    # unfinished first load, began
-    read_until: int | None = None
     # from when on a catch-up reads that has not come to its end yet
     catch_up: int | None = None
-    swept_at: str | None = None
     # the "now" of the run that last saw the sprints and the local fields
     lists_seen_at: str | None = None
-    summaries: bool = True
-    # Tracker's count of issues less raw's, as the last look at all of them left it
-    difference: int = 0
-    # how many issues Tracker counts beyond those that it shows, accepted by the operator
-    surplus: int = 0
 
     def read_past_again(self) -> None:
         """The issues of all queues are to be listed again."""
@@ -58,7 +49,8 @@ class Known:
     """An issue as raw knows it."""
 
     key: str
-    queue_id: str
+    # the queue's
+    holder_id: str
     version: int | None
     updated_at: str
     missed_sweeps: int
@@ -127,10 +119,6 @@ class YandexTrackerJournal(Journal):
     def mark(self, queues: list[str] | None, start: int) -> None:
         """Write down how far the run has come."""
         self.write("window", queues, (start, self.started_ms), {})
-
-    def forget_summaries(self) -> None:
-        """Take the titles of all issues out of raw."""
-        self._do("update raw_yandex_tracker.issues set summary = null where summary is not null")
 
     def forget_versions(self, *, changelogs: bool) -> None:
         """Let all issues count as changed, and their changelogs as never read, where it says so."""
@@ -207,6 +195,11 @@ class YandexTrackerJournal(Journal):
             while rows := cursor.fetchmany(size):
                 yield [Pending(*row) for row in rows]
 
+    def pending_of(self, ids: list[str]) -> list[Pending]:
+        """Of these issues, those whose changelog raw does not have as of their last change."""
+        statement = f"{_PENDING} and issues.id = any(%(ids)s)"
+        return [Pending(*row) for row in self._rows(statement, queues=None, ids=ids)]
+
     def entries_of_others(self, ids: list[str], issue_ids: list[str]) -> int:
         """How many of these entries raw has as entries of another issue than that beside them."""
         return self._rows(
@@ -241,10 +234,6 @@ class YandexTrackerJournal(Journal):
             return []
         return self._rows(_SAMPLE, size=SAMPLE, queues=self._last_scope)
 
-    def holds_issues(self) -> bool:
-        """Whether raw has any issue, those included that are gone."""
-        return self._exists("issues") and self.has_read("issues")
-
     def queues_last_read(self) -> dict[str, str]:
         """The queues that the last run saw: id → key."""
         return self._last_seen("queues", "key")
@@ -266,10 +255,6 @@ class YandexTrackerJournal(Journal):
     def queue_keys(self) -> dict[str, str]:
         """Every queue that raw knows, vanished ones too: id → key."""
         return dict(self._rows("select id, key from raw_yandex_tracker.queues"))
-
-    def census(self) -> dict[str, datetime | None]:
-        """When each issue of the census was last seen."""
-        return dict(self._rows("select issue_id, seen_at from raw_yandex_tracker.issue_census"))
 
     def _do(self, statement: str, **parameters: Any) -> int:
         with self._connection.cursor() as cursor:

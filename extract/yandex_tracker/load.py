@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 
 import psycopg2
 
 from extract.address import is_unprotected
 from extract.ahead import Ahead
+from extract.census import is_due, sweep
 from extract.client import Patience, UnauthorizedError
 from extract.errors import DatabaseError, SourceError
 from extract.findings import Findings
@@ -27,7 +27,8 @@ from extract.memory import rare_collections
 from extract.tracker import Load, LoadReport
 from extract.yandex_tracker import catalogue, census
 from extract.yandex_tracker.address import VENDOR, identity, normalise_url
-from extract.yandex_tracker.arrivals import read
+from extract.yandex_tracker.arrivals import asked_for
+from extract.yandex_tracker.backfill import backfill
 from extract.yandex_tracker.catch_up import catch_up
 from extract.yandex_tracker.changelogs import read_changelogs
 from extract.yandex_tracker.client import YandexTrackerClient
@@ -35,7 +36,7 @@ from extract.yandex_tracker.journal import SCHEMA, YandexTrackerJournal
 from extract.yandex_tracker.moved import adopt_address
 from extract.yandex_tracker.reader import Reader
 from extract.yandex_tracker.reconcile import count, reconcile
-from extract.yandex_tracker.tables import TABLES
+from extract.yandex_tracker.tables import ISSUE_CENSUS, TABLES
 from extract.yandex_tracker.work import Scope, Work
 
 _KEYED = ("issues", "changelog", "issue_changelogs")
@@ -100,7 +101,7 @@ def load(source: Source, order: Load, *, patience: Patience | None = None) -> Lo
                 reader, ahead, landing, journal, findings, order, summaries=source.summaries
             )
             kind = _load(work, landing, source)
-        return _report(work, kind)
+        return work.report(kind, "changelog")
     except psycopg2.Error as error:
         raise DatabaseError(f"the database failed: {' '.join(str(error).split())}") from None
     finally:
@@ -121,8 +122,11 @@ def _goes_on_later() -> Iterator[None]:
 
 def _load(work: Work, landing: Landing, source: Source) -> str:
     """All steps of a load; returns its kind."""
-    journal, packages = work.journal, work.packages
+    journal = work.journal
     scope, tables = catalogue.read_queues(work, source.queues)
+    names = catalogue.names(work)
+    # they come while tables are made, which takes as long as the first of them
+    first_pages = asked_for(work, scope.within) if journal.state.queues is None else None
     # nothing is written before it is known that there is something to read
     if not journal.has_tables():
         landing.create_tables()
@@ -132,22 +136,22 @@ def _load(work: Work, landing: Landing, source: Source) -> str:
     if source.summaries != journal.state.summaries:
         _heed_summaries(journal, scope, is_wanted=source.summaries)
     is_first = journal.last_finished() is None
-    tables |= catalogue.read_names(work)
+    for each in names:
+        tables |= each
     work.progress("catalogue", sum(page.num_rows for [page] in tables.values()), None)
-    packages.load(tables)
     counted = count(work, scope)
-    has_read_past = _read_past(work, scope)
-    catch_up(work, scope)
+    has_read_past = backfill(work, scope, tables, first_pages)
+    catch_up(work, scope, {} if has_read_past else tables)
     read_changelogs(work, scope)
     found = reconcile(work, scope, counted, is_full=is_first)
-    sweep = work.order.sweep
-    is_wanted = sweep or work.accept_missing or (sweep is None and census.is_due(work))
+    wish = work.order.sweep
+    is_wanted = wish or work.accept_missing or (wish is None and is_due(work))
     if is_wanted and found is None:
         found = census.look(work, scope)
     if found:
         read_changelogs(work, scope)
     if is_wanted and found:
-        census.sweep(work, found)
+        sweep(work, found, ISSUE_CENSUS, journal.queue_keys())
     _read_details(work, scope, is_whole=bool(is_first or has_read_past or is_wanted))
     if is_first:
         kind = "full"
@@ -183,29 +187,6 @@ def _heed_summaries(journal: YandexTrackerJournal, scope: Scope, *, is_wanted: b
     journal.mark(scope.queues, journal.state.read_until or 0)
 
 
-def _read_past(work: Work, scope: Scope) -> bool:
-    """Bring all issues of queues that are new to raw, and their changelogs; whether there are any.
-
-    Their changelogs take long: what changes meanwhile is the catch-up's.
-    """
-    state = work.journal.state
-    in_scope = sorted(scope.keys)
-    is_first = state.queues is None
-    new = in_scope if is_first else [each for each in in_scope if each not in state.queues]
-    if is_first:
-        state.read_until = state.read_until or work.journal.started_ms
-        # before the first row of data: from now on the database belongs to this organisation
-        work.journal.mark(scope.queues, state.read_until)
-    if new:
-        read(work, scope.within if is_first else scope.only(new), remember=False)
-    # a queue that left the scope grows stale: should it come back, its past is read again
-    state.queues = in_scope
-    if new:
-        work.journal.mark(scope.queues, state.read_until or 0)
-        read_changelogs(work, scope)
-    return bool(new)
-
-
 def _read_details(work: Work, scope: Scope, *, is_whole: bool) -> None:
     """Boards, and what takes a request for each board and each queue where anything has changed."""
     before = work.journal.boards_last_read()
@@ -228,22 +209,4 @@ def _finish(work: Work, scope: Scope, kind: str) -> None:
     window = (journal.state.read_until or 0, journal.started_ms)
     journal.state.read_until = journal.started_ms
     journal.state.catch_up = None
-    counts = {
-        **work.packages.loaded,
-        **work.counts,
-        "requests": work.reader.client.request_count,
-        "warnings": len(work.findings.warnings()),
-    }
-    journal.write(kind, scope.queues, window, counts)
-
-
-def _report(work: Work, kind: str) -> LoadReport:
-    newest = max((each for each in work.journal.newest() if each), default=None)
-    return LoadReport(
-        issues_loaded=work.packages.loaded["issues"],
-        activities_loaded=work.packages.loaded["changelog"],
-        requests=work.reader.client.request_count,
-        warnings=work.findings.warnings(),
-        data_as_of=newest and datetime.fromtimestamp(newest / 1000, timezone.utc),
-        kind=kind,
-    )
+    journal.write(kind, scope.queues, window, work.all_counts())

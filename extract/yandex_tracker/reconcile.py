@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from extract.census import Look, take_as_sweep
 from extract.errors import SourceError
 from extract.yandex_tracker import census
-from extract.yandex_tracker.census import Look
 from extract.yandex_tracker.work import Scope, Work
 
 # An issue created so near to the count may be in it or not: by clocks that differ, and because the
@@ -54,7 +54,7 @@ def reconcile(work: Work, scope: Scope, counted: Count, *, is_full: bool) -> Loo
     is_expected = difference == (0 if is_full else state.difference)
     if is_expected and not work.is_in_doubt:
         if is_full:
-            census.take_as_sweep(work, scope)
+            take_as_sweep(work, scope.queues)
         return None
     found, counted = _look(work, scope)
     state.difference = counted.less_raw(work, scope)

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from typing import Any, Protocol
 
 import pyarrow as pa
 
-from extract.ahead import Ahead
-from extract.arrow import to_arrow
-from extract.findings import Findings
+from extract import work
 from extract.tables import Entity, Table
-from extract.tracker import Load, Progress
 from extract.yandex_tracker.answers import fitted
 from extract.yandex_tracker.journal import YandexTrackerJournal
 from extract.yandex_tracker.reader import Reader
 from extract.yandex_tracker.search import Within
-
-
-class Packages(Protocol):
-    """Where pages go: each call is one package, which is there as a whole when it returns."""
-
-    loaded: Counter[str]
-
-    def load(self, pages: dict[str, Iterable[pa.Table]]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -48,38 +34,14 @@ class Scope:
 
 
 @dataclass
-class Work:
-    """One load at work."""
+class Work(work.Work):
+    """One load of an organisation at work."""
 
     reader: Reader
-    ahead: Ahead
-    packages: Packages
     journal: YandexTrackerJournal
-    findings: Findings
-    order: Load
     summaries: bool = True
-    counts: dict[str, Any] = field(default_factory=dict)
     # issues that went, or are hidden, while their changelogs were to be read
     unreadable: set[str] = field(default_factory=set)
-    # known issues did not come back: to be verified
-    is_in_doubt: bool = False
-
-    @property
-    def progress(self) -> Progress:
-        return self.order.on_progress
-
-    @property
-    def as_of(self) -> datetime:
-        """The run's one "now"."""
-        return self.order.as_of
-
-    @property
-    def accept_missing(self) -> bool:
-        return self.order.accept_missing
-
-    def table(self, table: Table, entities: Sequence[Entity], **filled: Sequence[Any]) -> pa.Table:
-        """Arrow columns, stamped with the time of this machine's clock."""
-        return to_arrow(table, entities, datetime.now(timezone.utc), **filled)
 
     def listed(self, table: Table, rows: Sequence[Entity]) -> pa.Table:
         """The rows of a list, as seen by this run."""

@@ -39,7 +39,7 @@ class Arrivals:
             key, before = issue["id"], known.get(issue["id"])
             self.read[key] = issue["updated"]
             is_new = before is None and key not in self.with_history
-            has_moved = before is not None and before.project_id != issue["project"]["id"]
+            has_moved = before is not None and before.holder_id != issue["project"]["id"]
             was_away = key in away or (before is not None and before.missed_sweeps > 0)
             if is_new or has_moved or was_away or key in self.without_history:
                 self._histories[key] = issue["idReadable"]

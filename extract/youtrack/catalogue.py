@@ -13,6 +13,7 @@ import pyarrow as pa
 from extract.client import BadRequestError, ForbiddenError, NotFoundError, UnwellError
 from extract.errors import ConfigurationError, SourceError
 from extract.tables import Entity
+from extract.work import Tables
 from extract.youtrack import search
 from extract.youtrack.answers import entities
 from extract.youtrack.paging import SHORTEST_CAP
@@ -43,7 +44,6 @@ SPRINTS_A_PAGE = 500
 # lengths at which lists are likely to be cut (youtrack-api.md §1.1)
 CAPS = frozenset({SHORTEST_CAP, 42, 50, 100, 200, 500, 1000, 2000, 3500})
 
-Tables = dict[str, list[pa.Table]]
 # board id → project id → when a run first missed it, in ISO 8601
 PastProjects = dict[str, dict[str, str]]
 
@@ -344,7 +344,7 @@ def _keep_gone_members(
     for sprint in sprints:
         lost_here = lost.get(sprint["id"], set()) & candidates.keys()
         kept[sprint["id"]] = {
-            key for key in lost_here if _is_past(sprint, candidates[key].project_id, past)
+            key for key in lost_here if _is_past(sprint, candidates[key].holder_id, past)
         }
     doubtful = set().union(*(lost[key] - kept[key] for key in lost)) & candidates.keys()
     asked = [candidates[key].id_readable for key in doubtful - away]

@@ -36,20 +36,10 @@ class State(journal.State):
 
     # the past of these projects is complete; None before the first load is
     projects: list[str] | None = None
-    # every change after this moment is still to be read: when the last finished run, or the
-    # unfinished first load, began
-    read_until: int | None = None
     backfill: Backfill | None = None
     # from when on issues and changes are read by a catch-up that has not come to its end yet
     catch_up: tuple[int, int] | None = None
-    swept_at: str | None = None
-    # whether raw holds the titles of issues
-    summaries: bool = True
-    # YouTrack's count of issues less raw's, and the issues that the last look did not find: known
-    # to be away, though no sweep has missed them yet
-    difference: int = 0
-    # how many issues YouTrack counts beyond those that it shows, accepted by the operator
-    surplus: int = 0
+    # the issues that the last look did not find: known to be away, though no sweep has missed them
     away: list[str] = field(default_factory=list)
     # how many issues the search finds in sprints whose list of members may have been cut
     found_members: dict[str, int] = field(default_factory=dict)
@@ -73,7 +63,8 @@ class Known:
     """An issue as raw knows it."""
 
     id_readable: str
-    project_id: str
+    # the project's
+    holder_id: str
     created: int
     updated: int
     missed_sweeps: int
@@ -143,11 +134,6 @@ class YouTrackJournal(Journal):
         """From now on raw belongs to the present address."""
         self.moved_from = None
         self.write("window", self._last_scope, (0, self.state.read_until or 0), {})
-
-    def forget_summaries(self) -> None:
-        """Take the titles of all issues out of raw."""
-        with self._connection.cursor() as cursor:
-            cursor.execute("update raw.issues set summary = null where summary is not null")
 
     def take_census(self, swept_at: datetime, projects: list[str] | None) -> int:
         """Write down that all issues of these projects were seen; returns their number."""
@@ -230,13 +216,9 @@ class YouTrackJournal(Journal):
 
     def sample_of_issues(self) -> list[tuple[str, str, int]]:
         """Issues of the last run's scope over the whole past: id, readable id, created."""
-        if not self.holds_issues():
+        if not self.has_read("issues"):
             return []
         return self._rows(_SAMPLE, size=SAMPLE, away=self.state.away, projects=self._last_scope)
-
-    def holds_issues(self) -> bool:
-        """Whether raw has any issue, those included that are gone."""
-        return self._exists("issues") and bool(self._rows("select from raw.issues limit 1"))
 
     def boards_of_last_run(self) -> dict[str, str]:
         """The boards that the last run saw: id → name."""
@@ -328,10 +310,6 @@ class YouTrackJournal(Journal):
         ):
             known.setdefault(project, {})[field_id] = moment
         return known
-
-    def census(self) -> dict[str, datetime | None]:
-        """When each issue of the census was last seen."""
-        return dict(self._rows("select issue_id, seen_at from raw.issue_census"))
 
 
 def _entity(paths: list[tuple[str, ...]], values: tuple) -> dict[str, Any]:

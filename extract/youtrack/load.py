@@ -9,12 +9,12 @@ gone. The last thing written is the row of `raw.extract_runs` that says that all
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 
 import psycopg2
 
 from extract.address import is_unprotected
 from extract.ahead import Ahead
+from extract.census import is_due
 from extract.client import Patience
 from extract.errors import DatabaseError
 from extract.findings import Findings
@@ -80,7 +80,7 @@ def load(source: Source, order: Load, *, patience: Patience | None = None) -> Lo
             )
             work = Work(reader, ahead, landing, journal, findings, order)
             kind = _load(work, landing, source)
-        return _report(work, kind)
+        return work.report(kind, "activities")
     except psycopg2.Error as error:
         raise DatabaseError(f"the database failed: {' '.join(str(error).split())}") from None
     finally:
@@ -108,7 +108,7 @@ def _load(work: Work, landing: Landing, source: Source) -> str:
     # last, because who is gone from a sprint is asked by readable ids, which moves change
     work.packages.load(catalogue.read_boards(work))
     sweep = work.order.sweep
-    is_wanted = sweep or work.accept_missing or (sweep is None and census.is_due(work))
+    is_wanted = sweep or work.accept_missing or (sweep is None and is_due(work))
     if (kind == "full" and found) or (kind != "full" and is_wanted):
         census.sweep(work, found or census.look(work, scope), scope)
         kind = "sweep" if kind == "incremental" else kind
@@ -169,22 +169,4 @@ def _finish(work: Work, scope: Scope, kind: str) -> None:
     unread = journal.state.unread
     journal.state.unread = {path: unread[path] for path in sorted(work.kept)}
     journal.state.page_lengths = work.reader.page_lengths.as_dict()
-    counts = {
-        **work.packages.loaded,
-        **work.counts,
-        "requests": work.reader.client.request_count,
-        "warnings": len(work.findings.warnings()),
-    }
-    journal.write(kind, scope.projects, window, counts)
-
-
-def _report(work: Work, kind: str) -> LoadReport:
-    newest = max((each for each in work.journal.newest() if each), default=None)
-    return LoadReport(
-        issues_loaded=work.packages.loaded["issues"],
-        activities_loaded=work.packages.loaded["activities"],
-        requests=work.reader.client.request_count,
-        warnings=work.findings.warnings(),
-        data_as_of=newest and datetime.fromtimestamp(newest / 1000, timezone.utc),
-        kind=kind,
-    )
+    journal.write(kind, scope.projects, window, work.all_counts())

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 
+from extract.census import Look
 from extract.errors import SourceError
 from extract.youtrack import census
-from extract.youtrack.census import Look
 from extract.youtrack.paging import DAY, SECOND
 from extract.youtrack.work import Scope, Work
 

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from typing import Any, Protocol
+from datetime import datetime
 
 import pyarrow as pa
 
-from extract.ahead import Ahead
-from extract.arrow import to_arrow
+from extract import work
 from extract.client import UnwellError
-from extract.findings import Findings
-from extract.tables import Entity, Table
-from extract.tracker import Load, Progress
+from extract.tables import Entity
 from extract.youtrack.journal import YouTrackJournal
 from extract.youtrack.reader import Reader
 from extract.youtrack.search import Within
 from extract.youtrack.selection import ACTIVITIES, ISSUES
-
-
-class Packages(Protocol):
-    """Where pages go: each call is one package, which is there as a whole when it returns."""
-
-    loaded: Counter[str]
-
-    def load(self, pages: dict[str, Iterable[pa.Table]], *, append: bool = False) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -47,38 +34,13 @@ class Scope:
 
 
 @dataclass
-class Work:
-    """One load at work."""
+class Work(work.Work):
+    """One load of a YouTrack at work."""
 
     reader: Reader
-    ahead: Ahead
-    packages: Packages
     journal: YouTrackJournal
-    findings: Findings
-    order: Load
-    counts: dict[str, Any] = field(default_factory=dict)
-    # known rows did not come back, and their issues seem to be gone: to be verified
-    is_in_doubt: bool = False
     # the lists that YouTrack did not manage to answer
     kept: set[str] = field(default_factory=set)
-
-    @property
-    def progress(self) -> Progress:
-        return self.order.on_progress
-
-    @property
-    def as_of(self) -> datetime:
-        """The run's one "now"."""
-        return self.order.as_of
-
-    @property
-    def accept_missing(self) -> bool:
-        return self.order.accept_missing
-
-    def table(self, table: Table, entities: Sequence[Entity], **filled: Sequence[Any]) -> pa.Table:
-        """Arrow columns, stamped with the time of this machine's clock."""
-        with self.reader.client.turn:
-            return to_arrow(table, entities, datetime.now(timezone.utc), **filled)
 
     def keep(self, path: str, what: str, fault: UnwellError, *, was_read: bool) -> None:
         """Go on with what raw has of a list that YouTrack does not manage to answer.

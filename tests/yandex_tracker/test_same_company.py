@@ -4,6 +4,7 @@ Left out are the ids, which are each tracker's own, and `tracker`. What else the
 common:
 
 - `resolution`: a field of Tracker's own, whose name YouTrack has not.
+- Labels, parents and epics: YouTrack's loader reads neither tags nor links.
 - `updated_at`: Tracker dates an entry when it writes it, and moves an issue for sprints, too.
 - Names come in one language here. A status that Tracker names in two would read in the reader's.
 - Keys of queues are Latin: the company's Cyrillic project has a Latin short name here.
@@ -37,7 +38,17 @@ from extract.yandex_tracker import client
 Marts = dict[str, list[dict[str, Any]]]
 
 VARIABLES = {"sprint_field": "Sprint planned"}
-OWN = {"tracker", "issue_id", "sprint_id", "board_id", "updated_at", "resolution"}
+OWN = {
+    "tracker", "issue_id", "sprint_id", "board_id", "updated_at", "resolution",
+    "parent_id_readable", "epic_id_readable",
+}  # fmt: skip
+OF_TRACKER = """
+    select kind, count(*) from marts.dim_issue_labels group by kind
+    union all
+    select 'parent', count(*) from marts.fct_issues where parent_id_readable <> '(none)'
+    union all
+    select 'epic', count(*) from marts.fct_issues where epic_id_readable <> '(none)'
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +92,11 @@ def check(server: PostgresServer, folder: Path, company: Company) -> Marts:
                 warehouse.dbt("seed", variables=variables)
                 warehouse.build_models(variables, as_of)
                 found.append(named(read_marts(warehouse.connection)))
+                with warehouse.connection.cursor() as cursor:
+                    cursor.execute(OF_TRACKER)
+                    shown = {kind for kind, number in cursor.fetchall() if number > 1}
+                wanted = {"tag", "component", "parent", "epic"}
+                assert shown - {"former_key"} == (wanted if face == "yandex_tracker" else set())
                 warehouse.connection.close()
     of_youtrack, of_tracker = found
     for mart, key in KEYS.items():
