@@ -72,7 +72,7 @@ lint: $(VENV)/.installed-dev ## ruff, sqlfluff and yamllint
 	@PYTHONWARNINGS=ignore $(IN_VENV) -m sqlfluff lint --disable-progress-bar --processes 0 dbt_project
 	@$(IN_VENV) -m yamllint --strict .
 
-bench: $(VENV)/.installed ## how fast the loaders are, beside a bare loop (a quarter of an hour)
+bench: $(VENV)/.installed ## how fast the loaders are, beside a bare loop (long)
 	@$(IN_VENV) -m bench $(ARGS)
 	@$(IN_VENV) -m bench.yandex_tracker
 	@$(IN_VENV) -m bench.zabbix
