@@ -22,7 +22,7 @@ from pipeline import publish
 from pipeline.build import BuildError, BuildReport, Dbt, check_vars, moment_of
 from pipeline.console import RunConsole
 from pipeline.database import Database, open_database, refuse_without_rights, trackers_of
-from pipeline.record import add_later_columns
+from pipeline.record import make_tables
 from pipeline.redaction import Redactor
 from pipeline.seeds import check_seeds
 from pipeline.server import fit_sessions
@@ -134,8 +134,8 @@ def _build(
     dbt.parse()
     # a model that fails now must not show what it was last time
     with connection.cursor() as cursor:
-        # pipeline_status reads them, and the next run may be hours away
-        add_later_columns(cursor)
+        # the marts read them, and the next run may be hours away
+        make_tables(cursor)
         _drop(cursor, own_prefix())
         for schema in _own_schemas(own_prefix()):
             cursor.execute(
