@@ -21,7 +21,13 @@ from extract.memory import rare_collections
 from pipeline import publish
 from pipeline.build import BuildError, BuildReport, Dbt, check_vars, moment_of
 from pipeline.console import RunConsole
-from pipeline.database import Database, open_database, refuse_without_rights, trackers_of
+from pipeline.database import (
+    Database,
+    loaded_monitorings,
+    open_database,
+    refuse_without_rights,
+    trackers_of,
+)
 from pipeline.record import make_tables
 from pipeline.redaction import Redactor
 from pipeline.seeds import check_seeds
@@ -128,6 +134,7 @@ def _build(
         trackers=[
             tracker.name for tracker in trackers_of(connection, is_demo=nothing_is_configured())
         ],
+        monitorings=[monitoring.name for monitoring in loaded_monitorings(connection)],
         on_progress=console.progress,
         own_schema=own_prefix(),
     )
