@@ -18,7 +18,7 @@ MARTS = ("fct_incidents", "agg_incident_heat")
 
 @dataclass(frozen=True)
 class Incidents:
-    """The data of the view, the values of its selectors, and severities with their Russian names."""
+    """The data of the view, the values of its selectors, severities with their Russian names."""
 
     data: dict[str, Any]
     values: dict[str, list[str]]
@@ -175,7 +175,10 @@ def _heat(cursor: Any, by: str, today: date) -> dict[str, Table]:
             group by {", ".join(str(1 + place) for place in range(1 + len(names)))}
             order by {", ".join(str(1 + place) for place in range(1, 1 + len(names)))}, 1
             """,  # noqa: S608  (no outside text)
-            *arguments, kind, kind, MOST_PLACES,
+            *arguments,
+            kind,
+            kind,
+            MOST_PLACES,
         )  # fmt: skip
         for kind in (*PLACES, "all")
     }
