@@ -681,9 +681,7 @@ def test_every_look_of_the_page_is_drawn_by_one_command(
 
 @pytest.mark.parametrize("locale", TIME_LOCALES)
 def test_every_chart_is_one_of_vega_lites_schema(locale: str) -> None:
-    for themed in specifications(
-        read_texts(locale), buckets=8, has_incidents=True
-    ).values():
+    for themed in specifications(read_texts(locale), buckets=8, has_incidents=True).values():
         for name, chart in themed.items():
             assert altair.Chart.from_dict(chart, validate=True), name
     with pytest.raises(ValidationError):
