@@ -378,7 +378,8 @@ def test_hostile_texts_stay_texts(browser: Any, spoiled: Any, tmp_path: Path) ->
         "return [...document.querySelectorAll('#chart_incident_map .role-axis-label text')]"
         ".map((one) => one.textContent.trim())"
     )
-    assert texts[0] in labels and "__proto__" in labels
+    # long ones are cut
+    assert "__proto__" in labels and any(label.startswith("<script>") for label in labels)
 
 
 @needs_browser
