@@ -76,6 +76,7 @@ bench: $(VENV)/.installed ## how fast the loaders are, beside a bare loop (long)
 	@$(IN_VENV) -m bench $(ARGS)
 	@$(IN_VENV) -m bench.yandex_tracker
 	@$(IN_VENV) -m bench.zabbix
+	@$(IN_VENV) -m bench.incidents
 
 stop: $(VENV)/.installed ## stop the embedded PostgreSQL
 	@$(IN_VENV) -m pipeline stop
