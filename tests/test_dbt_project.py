@@ -139,15 +139,23 @@ def test_the_dashboard_and_the_page_are_exposures_with_owner_and_address(
     manifest: dict[str, Any],
 ) -> None:
     exposures = {exposure["name"]: exposure for exposure in manifest["exposures"].values()}
-    assert set(exposures) == {"datalens_dashboard", "report_page"}
+    assert set(exposures) == {"datalens_dashboard", "report_page", "incidents"}
     for exposure in exposures.values():
         assert exposure["url"]
         assert exposure["owner"]["name"]
-    layout = (REPOSITORY / "datalens" / "layout.yml").read_text(encoding="utf-8")
-    queries = (REPOSITORY / "report" / "data.py").read_text(encoding="utf-8")
+
+    def found(pattern: str, *path: str) -> list[str]:
+        text = REPOSITORY.joinpath(*path).read_text(encoding="utf-8")
+        return re.findall(pattern, text, re.MULTILINE)
+
+    dataset, query = r"^    mart: (\w+)$", r"(?:from|join) marts\.(\w+)"
     for name, read in (
-        ("datalens_dashboard", re.findall(r"^    mart: (\w+)$", layout, re.MULTILINE)),
-        ("report_page", re.findall(r"(?:from|join) marts\.(\w+)", queries)),
+        ("datalens_dashboard", found(dataset, "datalens", "layout.yml")),
+        ("report_page", found(query, "report", "data.py")),
+        (
+            "incidents",
+            found(dataset, "datalens", "incidents.yml") + found(query, "report", "incidents.py"),
+        ),
     ):
         assert set(exposures[name]["depends_on"]["nodes"]) == {
             f"model.lead_time.{mart}" for mart in read
