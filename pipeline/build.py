@@ -100,9 +100,12 @@ VARS = {
          "state_field", "sprint_field", "story_types"), _NAMES),
     **dict.fromkeys(("as_of", "timezone", "lead_time_unit", "lead_time_fallback", "reader_role"),
                     _TEXT),
-    **dict.fromkeys(("lead_time_minutes_per_day", "run_max_age_hours"), _POSITIVE),
-    **dict.fromkeys(("sprint_planning_grace_hours", "sprint_closing_grace_hours"), _NOT_NEGATIVE),
-    **dict.fromkeys(("forecast_sample_weeks", "forecast_horizon_weeks"), _COUNT),
+    **dict.fromkeys(("lead_time_minutes_per_day", "run_max_age_hours", "flap_minutes"),
+                    _POSITIVE),
+    **dict.fromkeys(("sprint_planning_grace_hours", "sprint_closing_grace_hours",
+                     "incident_min_severity", "incident_noise_minutes",
+                     "incident_acknowledge_minutes", "incident_settling_days"), _NOT_NEGATIVE),
+    **dict.fromkeys(("forecast_sample_weeks", "forecast_horizon_weeks", "flap_count"), _COUNT),
 }  # fmt: skip
 CHOICES = {
     "lead_time_unit": ("days", "hours", "minutes"),
@@ -218,6 +221,7 @@ class Dbt:
         *,
         as_of: datetime,
         trackers: list[str],
+        monitorings: list[str],
         on_progress: Callable[[str, int, int | None], None],
         own_schema: str | None = None,
     ) -> None:
@@ -227,6 +231,7 @@ class Dbt:
             **{name: value for name, value in given_vars.items() if name != "as_of"},
             "marts_schema": publish.LIVE if own_schema else publish.NEXT,
             "trackers": trackers,
+            "monitorings": monitorings,
         }
         self._target = dbt_target() / "try" if own_schema else dbt_target()
         self._on_progress = on_progress

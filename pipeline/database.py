@@ -261,8 +261,14 @@ def trackers_of(connection: Connection, *, is_demo: bool) -> list[Tracker]:
 
 def monitorings_of(connection: Connection) -> list[Source]:
     """The monitorings that are configured, and those that were loaded."""
-    named, loaded = named_sources(), _loaded(connection)
+    named, loaded = named_sources(), loaded_monitorings(connection)
     return [each for each in MONITORINGS if each in named or each in loaded]
+
+
+def loaded_monitorings(connection: Connection) -> list[Source]:
+    """The monitorings of which a load has left something."""
+    loaded = _loaded(connection)
+    return [each for each in MONITORINGS if each in loaded]
 
 
 def loaded_trackers(connection: Connection) -> list[Tracker]:

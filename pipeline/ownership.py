@@ -112,6 +112,7 @@ def made_tables(sources: Iterable[Source]) -> list[tuple[str, str]]:
     own = ["_dlt_loads", "_dlt_pipeline_state", "_dlt_version"]
     return [
         ("ops", "pipeline_runs"),
+        ("ops", "tickets"),
         # the view that answers before there is any mart
         ("marts", "pipeline_status"),
         *(

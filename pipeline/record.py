@@ -45,6 +45,23 @@ _TABLE = """
         clickhouse_at timestamptz
     )
 """
+# What became of a ticket that was to be made of an incident: the row stands before the tracker is
+# asked. The marts read it, so it is there without any ticket.
+_TICKETS = """
+    create table if not exists ops.tickets (
+        incident_id text primary key,
+        source text not null,
+        tracker text not null,
+        project text not null,
+        summary text not null,
+        state text not null check (state in ('sending', 'sent', 'doubtful', 'failed')),
+        ticket text,
+        ticket_url text,
+        error text,
+        requested_at timestamptz not null,
+        settled_at timestamptz
+    )
+"""
 # Columns that came after the first version. Looked for before they are added, because even an
 # `alter` that changes nothing waits for whoever reads the status.
 _LATER_COLUMNS = {
@@ -56,8 +73,13 @@ _LATER_COLUMNS = {
 }
 
 
-def add_later_columns(cursor: Cursor) -> None:
-    """Give the record of an earlier version the columns that it did not know."""
+def make_tables(cursor: Cursor) -> None:
+    """Make the tables of `ops` that the marts read, or bring those of an earlier version up."""
+    for name, statement in (("pipeline_runs", _TABLE), ("tickets", _TICKETS)):
+        cursor.execute("select to_regclass(%s) is null", (f"ops.{name}",))
+        # asked first, as `if not exists` answers with a notice
+        if cursor.fetchone()[0]:
+            cursor.execute(statement)
     cursor.execute(
         "select attname from pg_attribute where attrelid = 'ops.pipeline_runs'::regclass"
     )
@@ -121,8 +143,7 @@ class RunRecord:
         Such a run's row is closed as NOK.
         """
         with self.connection.cursor() as cursor:
-            cursor.execute(_TABLE)
-            add_later_columns(cursor)
+            make_tables(cursor)
             # we hold the lock: whatever else says RUNNING is dead
             cursor.execute(
                 "update ops.pipeline_runs set status = 'NOK', finished_at = clock_timestamp(), "

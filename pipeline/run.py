@@ -25,7 +25,7 @@ from extract.errors import (
     RunError,
 )
 from extract.memory import rare_collections
-from extract.tracker import Configured, Load, LoadReport
+from extract.tracker import Configured, Load, LoadReport, Source
 from pipeline import error_reports, publish, summary
 from pipeline.alarm import Alarm
 from pipeline.build import BuildError, BuildReport, Dbt, check_vars, definition, moment_of
@@ -36,6 +36,7 @@ from pipeline.database import (
     Database,
     ensure_schemas,
     is_alive,
+    loaded_monitorings,
     loaded_trackers,
     monitorings_of,
     open_database,
@@ -234,6 +235,7 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
             options.dbt_vars,
             as_of=as_of,
             trackers=[tracker.name for tracker in session.trackers],
+            monitorings=[monitoring.name for monitoring in _monitorings_built(session, options)],
             on_progress=console.progress,
         )
         has_status = _exists(session, "marts.pipeline_status")
@@ -289,6 +291,11 @@ def _company(
         return
     with simulated_company(as_of.date()) as company:
         yield company
+
+
+def _monitorings_built(session: Session, options: RunOptions) -> list[Source]:
+    """Those that raw will hold when the marts are built: without a load, those that it holds."""
+    return session.monitorings if options.extract else loaded_monitorings(session.connection)
 
 
 def _build(session: Session, dbt: Dbt, result: _Result) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from extract.errors import DatabaseError
 from pipeline.build import Dbt
-from pipeline.database import Database, open_database, trackers_of
+from pipeline.database import Database, loaded_monitorings, open_database, trackers_of
 from pipeline.embedded import binaries
 from pipeline.redaction import plain
 from pipeline.settings import load_environment, nothing_is_configured
@@ -80,11 +80,13 @@ def show_docs() -> None:
     database = _database()
     with closing(database.connect()) as connection:
         trackers = trackers_of(connection, is_demo=nothing_is_configured())
+        monitorings = loaded_monitorings(connection)
     dbt = Dbt(
         database,
         {},
         as_of=datetime.now(timezone.utc),
         trackers=[tracker.name for tracker in trackers],
+        monitorings=[monitoring.name for monitoring in monitorings],
         on_progress=lambda *_: None,
     )
     page = dbt.write_docs()

@@ -21,8 +21,14 @@ from extract.memory import rare_collections
 from pipeline import publish
 from pipeline.build import BuildError, BuildReport, Dbt, check_vars, moment_of
 from pipeline.console import RunConsole
-from pipeline.database import Database, open_database, refuse_without_rights, trackers_of
-from pipeline.record import add_later_columns
+from pipeline.database import (
+    Database,
+    loaded_monitorings,
+    open_database,
+    refuse_without_rights,
+    trackers_of,
+)
+from pipeline.record import make_tables
 from pipeline.redaction import Redactor
 from pipeline.seeds import check_seeds
 from pipeline.server import fit_sessions
@@ -128,14 +134,15 @@ def _build(
         trackers=[
             tracker.name for tracker in trackers_of(connection, is_demo=nothing_is_configured())
         ],
+        monitorings=[monitoring.name for monitoring in loaded_monitorings(connection)],
         on_progress=console.progress,
         own_schema=own_prefix(),
     )
     dbt.parse()
     # a model that fails now must not show what it was last time
     with connection.cursor() as cursor:
-        # pipeline_status reads them, and the next run may be hours away
-        add_later_columns(cursor)
+        # the marts read them, and the next run may be hours away
+        make_tables(cursor)
         _drop(cursor, own_prefix())
         for schema in _own_schemas(own_prefix()):
             cursor.execute(

@@ -22,7 +22,7 @@ jsonschemas._JSONSCHEMA_SUPPORTED_ADAPTERS.add("postgres")
 outcome = dbtRunner().invoke(
     ["parse", "--no-partial-parse", "--profiles-dir", sys.argv[1], "--target-path", sys.argv[2],
      "--log-path", sys.argv[2], "--warn-error-options", '{"error": ["Deprecations"]}',
-     "--vars", "{trackers: [youtrack, yandex_tracker]}"]
+     "--vars", "{trackers: [youtrack, yandex_tracker], monitorings: [zabbix]}"]
 )
 sys.exit(not outcome.success)
 """

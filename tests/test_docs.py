@@ -57,6 +57,7 @@ def test_the_lineage_site_names_no_folder_of_this_machine(
         "from datetime import datetime, timezone; from pipeline.build import Dbt; "
         "from pipeline.status import _database; "
         "print(Dbt(_database(), {}, as_of=datetime.now(timezone.utc), trackers=['youtrack'], "
+        "monitorings=[], "
         "on_progress=lambda *_: None).write_docs())"
     )
     done = subprocess.run(

@@ -1,0 +1,28 @@
+with
+
+triggers as (
+
+    select
+        triggerid,
+        status,
+        hosts,
+        tags
+    from {{ source('zabbix', 'triggers') }}
+
+),
+
+final as (
+
+    select
+        triggers.triggerid::text as trigger_id,
+        triggers.status = 0 as is_enabled,
+        array(
+            select listed.host ->> 'hostid'
+            from jsonb_array_elements(triggers.hosts) as listed (host)
+        ) as host_ids,
+        {{ zabbix_service('triggers.tags') }} as service
+    from triggers
+
+)
+
+select * from final
