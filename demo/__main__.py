@@ -21,6 +21,10 @@ from demo.zabbix import server as zabbix
 
 SERVERS = {"youtrack": youtrack, "yandex": yandex_tracker, "zabbix": zabbix}
 
+# a monitoring beside a tracker has one incident for so many issues: enough for two years' picture,
+# and a third of the time that a run takes to load it
+ISSUES_AN_INCIDENT = 3
+
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -64,7 +68,13 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         help="serve idea-issues.ndjson and idea-activities.ndjson of a folder instead, in the way "
         "of YouTrack; what they do not hold is derived as demo/recorded_assumptions.md says",
     )  # fmt: skip
+    parser.add_argument(
+        "--with-monitoring", action="store_true",
+        help="serve the company's Zabbix, too, on a free port; a second line says where",
+    )  # fmt: skip
     options = parser.parse_args(given)
+    if options.with_monitoring and (options.tracker == "zabbix" or options.recorded is not None):
+        parser.error("a monitoring stands beside the tracker of a made-up company")
     if options.recorded is not None and options.tracker != "youtrack":
         parser.error("recordings are YouTrack's")
     return options
@@ -102,6 +112,13 @@ def tracker(options: argparse.Namespace) -> Tracker:
     return served
 
 
+def _say(server: serving.Server) -> None:
+    print(
+        f"Simulated {server.title} at {server.url} ({server.access}): {server.content}",
+        flush=True,
+    )
+
+
 def _exit_on_eof() -> None:
     """A run that starts this server holds its standard input; the run's death closes it."""
 
@@ -124,10 +141,10 @@ def main(given: list[str] | None = None) -> int:
     except (RecordingError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-    print(
-        f"Simulated {server.title} at {server.url} ({server.access}): {server.content}",
-        flush=True,
-    )
+    _say(server)
+    if options.with_monitoring:
+        incidents = len(served.issues) // ISSUES_AN_INCIDENT
+        _say(zabbix.start(served, latency_ms=options.latency_ms, incidents=incidents))
     gc.collect()
     gc.freeze()  # a million lasting objects: collecting them again and again would cost answers
     if os.environ.get("DEMO_EXIT_ON_EOF") == "1":

@@ -259,9 +259,10 @@ def trackers_of(connection: Connection, *, is_demo: bool) -> list[Tracker]:
     return [each for each in TRACKERS if each in named or each in loaded] or [TRACKERS[0]]
 
 
-def monitorings_of(connection: Connection) -> list[Source]:
+def monitorings_of(connection: Connection, *, is_demo: bool) -> list[Source]:
     """The monitorings that are configured, and those that were loaded."""
-    named, loaded = named_sources(), loaded_monitorings(connection)
+    named = MONITORINGS[:1] if is_demo else named_sources()
+    loaded = loaded_monitorings(connection)
     return [each for each in MONITORINGS if each in named or each in loaded]
 
 

@@ -205,7 +205,7 @@ def _session(
         with connection.cursor() as cursor:
             refuse_strangers_tables(cursor)
         trackers = trackers_of(connection, is_demo=is_demo)
-        monitorings = monitorings_of(connection)
+        monitorings = monitorings_of(connection, is_demo=is_demo)
         sources = [*trackers, *monitorings]
         ensure_schemas(connection, [source.schema for source in sources])
         claim(connection, made_tables(sources))
@@ -265,7 +265,7 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
         with session.limited_to(settings.run_timeout_minutes):
             if options.extract:
                 with session.stage("extract"):
-                    sources = [company()] if company else _configured(session, of_sources)
+                    sources = company() if company else _configured(session, of_sources)
                     for source in sources:
                         with _told_which(source, is_one_of_several=len(sources) > 1):
                             _load(session, options, source, as_of, result)
@@ -284,12 +284,12 @@ def _work(session: Session, options: RunOptions, as_of: datetime, result: _Resul
 @contextmanager
 def _company(
     session: Session, options: RunOptions, as_of: datetime
-) -> Iterator[Callable[[], Configured] | None]:
+) -> Iterator[Callable[[], list[Configured]] | None]:
     """The demo, which is made while dbt reads the project; None where a tracker is configured."""
     if not (session.is_demo and options.extract):
         yield None
         return
-    with simulated_company(as_of.date()) as company:
+    with simulated_company(session.connection, as_of.date()) as company:
         yield company
 
 
@@ -335,7 +335,9 @@ def _load(
     name = source.kind.name
     working_dir = PROJECT_ROOT / ".local" / "dlt" / session.database.name / name
     if source.identity and forget_other_company(session.connection, source, working_dir):
-        session.console.say("the simulated company of another day is dropped and loaded anew")
+        session.console.say(
+            f"the simulated {source.kind.title} of another day is dropped and loaded anew"
+        )
     order = Load(
         dsn=session.database.url(),
         run_id=session.record.run_id,

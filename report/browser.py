@@ -45,6 +45,14 @@ LOOKS = {
     "flow-russian-dark": Look(width=1280, height=2700, locale="ru", is_dark=True, view="flow"),
     "flow-phone": Look(width=390, height=4200, view="flow"),
     "flow-phone-russian-dark": Look(width=390, height=4200, locale="ru", is_dark=True, view="flow"),
+    "incidents": Look(width=1280, height=3600, view="incidents"),
+    "incidents-russian-dark": Look(
+        width=1280, height=3600, locale="ru", is_dark=True, view="incidents"
+    ),
+    "incidents-phone": Look(width=390, height=5200, view="incidents"),
+    "incidents-phone-russian-dark": Look(
+        width=390, height=5200, locale="ru", is_dark=True, view="incidents"
+    ),
 }
 # Chromium makes no window as narrow as a phone: the page stands in a frame of that width.
 FRAME = (

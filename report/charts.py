@@ -29,6 +29,11 @@ HEADLINE_STYLES = ("solid", "dashed", "dotted")
 CHARTED_WIDTHS = (1.6, 1.6, 3.4, 1.6, 2.6, 1.6)
 CONFIDENCE_STYLES = ("dotted", "dashed", "solid", "dashed")
 
+# of times to acknowledge and to restore, and how they and the shares of incidents are drawn
+INCIDENT_PERCENTILES = (50, 75, 90)
+INCIDENT_SHARES = ("noise", "flapping", "never_seen")
+INCIDENT_STYLES = ("solid", "dashed", "dotted")
+
 # Days on a scale on which both an hour and a year can be told.
 LOGARITHMIC_TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -48,6 +53,9 @@ class Theme:
     confidences: tuple[str, ...]
     outcomes: tuple[str, ...]
     bands: tuple[str, ...]
+    # steps of one hue, from hardly anything to most: told apart by their lightness alone
+    heat: tuple[str, ...]
+    incidents: tuple[str, ...]
 
 
 THEMES = {
@@ -63,6 +71,8 @@ THEMES = {
         confidences=("#6b8fb3", "#2f6fab", "#b4533b", "#122f4f"),
         outcomes=("#8493a8", "#2f6fab", "#b9770e", "#8f3d28", HATCHED),
         bands=("#3c7d4f", "#b9770e", "#2f6fab", "#8493a8"),
+        heat=("#d5e5f4", "#9cc3e6", "#5b96cc", "#2b649d", "#0d3157"),
+        incidents=("#122f4f", "#2f6fab", "#b4533b"),
     ),
     "dark": Theme(
         paper="#1a212b",
@@ -76,15 +86,22 @@ THEMES = {
         confidences=("#6089b3", "#5b9bd8", "#f0936f", "#dcebfa"),
         outcomes=("#8b9bb0", "#5b9bd8", "#e3a64e", "#e07a5f", HATCHED),
         bands=("#57a773", "#e3a64e", "#5b9bd8", "#8b9bb0"),
+        heat=("#25415f", "#356594", "#5590c9", "#93c0ec", "#e4f0fc"),
+        incidents=("#dcebfa", "#5b9bd8", "#f0936f"),
     ),
 }
 
 
-def drawn(texts: dict[str, Any], *, buckets: int) -> dict[str, Any]:
+def drawn(texts: dict[str, Any], *, buckets: int, has_incidents: bool) -> dict[str, Any]:
     """What the page draws with, as JSON takes it: percents, charts and the keys above them."""
     return {
-        "percents": {"headlines": HEADLINES, "charted": CHARTED, "tabled": TABLED},
-        "charts": specifications(texts, buckets=buckets),
+        "percents": {
+            "headlines": HEADLINES,
+            "charted": CHARTED,
+            "tabled": TABLED,
+            "incidents": INCIDENT_PERCENTILES,
+        },
+        "charts": specifications(texts, buckets=buckets, has_incidents=has_incidents),
         "keys": keys(),
     }
 
@@ -99,19 +116,28 @@ def keys() -> dict[str, Any]:
         "bands": BANDS,
         "confidences": CONFIDENCES,
         "confidence_styles": CONFIDENCE_STYLES,
+        "incident_shares": INCIDENT_SHARES,
+        "incident_styles": INCIDENT_STYLES,
     }
 
 
-def specifications(texts: dict[str, Any], *, buckets: int) -> dict[str, dict[str, dict[str, Any]]]:
+def specifications(
+    texts: dict[str, Any], *, buckets: int, has_incidents: bool
+) -> dict[str, dict[str, dict[str, Any]]]:
     """By theme, every chart by its name, for a spectrum of so many buckets.
 
     They are not held against Vega-Lite's schema, which takes half the time: a test does that.
     """
     with debug_mode(False):
-        return {name: _of_theme(texts, theme, buckets) for name, theme in THEMES.items()}
+        return {
+            name: _of_theme(texts, theme, buckets, has_incidents=has_incidents)
+            for name, theme in THEMES.items()
+        }
 
 
-def _of_theme(texts: dict[str, Any], theme: Theme, buckets: int) -> dict[str, dict[str, Any]]:
+def _of_theme(
+    texts: dict[str, Any], theme: Theme, buckets: int, *, has_incidents: bool
+) -> dict[str, dict[str, Any]]:
     charts = {
         "spectrum": _spectrum(texts, theme),
         "spectrum_narrow": _spectrum_narrow(theme, buckets),
@@ -130,6 +156,8 @@ def _of_theme(texts: dict[str, Any], theme: Theme, buckets: int) -> dict[str, di
         "state_times_narrow": _state_times(theme, label_limit=96),
         "efficiency": _efficiency(theme),
     }
+    if has_incidents:
+        charts |= _of_incidents(texts, theme)
     return {name: _dressed(chart, theme).to_dict() for name, chart in charts.items()}
 
 
@@ -442,6 +470,76 @@ def _efficiency(theme: Theme) -> alt.LayerChart:
     bars = base.mark_bar(color=theme.accent, cornerRadiusEnd=2, size=30)
     numbers = base.mark_text(dy=-7, color=theme.muted, fontSize=11).encode(text="number:N")
     return (bars + numbers).properties(height=240)
+
+
+def _of_incidents(texts: dict[str, Any], theme: Theme) -> dict[str, alt.Chart]:
+    minutes = texts["minutes"]
+    days = {"x": _dates("from:T"), "x2": "to:T"}
+    hours = alt.X("hour:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True))
+    percents = [texts["percentile"].format(p=percent) for percent in INCIDENT_PERCENTILES]
+    shares = [texts[f"share_{name}"] for name in INCIDENT_SHARES]
+    return {
+        "incident_map": _heat("incident_map", theme, days, label_limit=180),
+        "incident_map_narrow": _heat("incident_map", theme, days, label_limit=96),
+        "incident_hours": _heat("incident_hours", theme, {"x": hours}, label_limit=96),
+        "incident_year": _heat("incident_year", theme, days, label_limit=96),
+        "acknowledging": _by_quarter("acknowledging", theme, percents, title=minutes),
+        "restoring": _by_quarter("restoring", theme, percents, title=minutes),
+        "incident_shares": _by_quarter(
+            "incident_shares", theme, shares, title=None, label="datum.label + ' %'"
+        ),
+    }
+
+
+def _heat(data: str, theme: Theme, x: dict[str, Any], *, label_limit: int) -> alt.Chart:
+    """Cells in steps of a colour, a row each for what `row` says, in the order of `order`."""
+    return (
+        alt.Chart(alt.NamedData(data))
+        # thousands of them: no accessible name for each; the table says the same
+        .mark_rect(stroke=theme.paper, strokeWidth=0.5, aria=False)
+        .encode(
+            **x,
+            y=alt.Y(
+                "row:N",
+                sort=_in_order(),
+                title=None,
+                axis=alt.Axis(labelOverlap=False, labelLimit=label_limit, ticks=False),
+            ),
+            color=alt.Color(
+                "step:O",
+                scale=alt.Scale(domain=list(range(len(theme.heat))), range=list(theme.heat)),
+                legend=None,
+            ),
+            tooltip="tip:N",
+        )
+        .properties(height=24)
+    )
+
+
+def _by_quarter(
+    data: str, theme: Theme, series: list[str], *, title: str | None, label: str | None = None
+) -> alt.LayerChart:
+    def by_series(channel: Any, values: Iterable[Any]) -> Any:
+        scale = alt.Scale(type="ordinal", domain=series, range=list(values))
+        return channel("series:N", sort=series, scale=scale, legend=None)
+
+    words = {} if label is None else {"labelExpr": label}
+    base = alt.Chart(alt.NamedData(data)).encode(
+        x=alt.X("label:O", sort=_in_order(), title=None, axis=_lines_of_words()),
+        y=alt.Y(
+            "value:Q",
+            title=title,
+            scale=alt.Scale(nice=5),
+            axis=alt.Axis(orient="right", tickCount=5, **words),
+        ),
+        color=by_series(alt.Color, theme.incidents),
+        tooltip="tip:N",
+    )
+    lines = base.mark_line(strokeWidth=2).encode(
+        order="order:Q",
+        strokeDash=by_series(alt.StrokeDash, (DASHES[style] for style in INCIDENT_STYLES)),
+    )
+    return (lines + base.mark_point(filled=True, size=42, opacity=1)).properties(height=240)
 
 
 def _whole_numbers() -> alt.Axis:

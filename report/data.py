@@ -8,7 +8,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract.errors import DatabaseError, RunError
-from report import flow
+from report import flow, incidents
 from report.columns import DIMENSIONS, Table, day_number, select
 from report.periods import encoded
 
@@ -82,6 +82,10 @@ def _read(cursor: Any, *, details: bool) -> dict[str, Any]:
     data = {name: table.encoded(codes) for name, table in tables.items()}
     del data["issues"]["bucket_name"]
     data["issues"]["bucket"] = [places.get(order) for order in data["issues"]["bucket"]]
+    if incidents.is_there(cursor):
+        found = incidents.read(cursor, today)
+        data |= {"incidents": found.data, "severities": found.severities}
+        values |= found.values
     return data | {
         "values": values,
         "buckets": [label for _, label in buckets],

@@ -24,7 +24,8 @@ TEMPLATES = Path(__file__).resolve().parent / "template"
 SCRIPTS = (
     "page", "words", "period", "statistics", "links", "tables", "tiles", "selection", "charts",
     "blocked", "run", "lead_time", "sprints", "ageing", "cumulative", "weekly", "forecast",
-    "state_times", "efficiency", "address", "main",
+    "state_times", "efficiency", "incident_heat", "incident_times", "incident_lists", "address",
+    "main",
 )  # fmt: skip
 CHARTS = Path(__file__).resolve().parent / "charts.py"
 CACHE = Path(__file__).resolve().parent.parent / ".local" / "cache"
@@ -55,15 +56,22 @@ def write_report(
 def render(content: dict[str, Any], *, locale: str, is_demo: bool = False) -> str:
     """The page's HTML. Nothing from the marts reaches it but as JSON in a block of data."""
     texts = read_texts(locale)
-    scripts = {"vega": vega_scripts(), "page": page_script()}
+    has_incidents = "incidents" in content
+    scripts = {"vega": vega_scripts(), "page": page_script(has_incidents=has_incidents)}
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     payload = {
         **content,
         "buckets": [texts["bucket_labels"].get(label, label) for label in content["buckets"]],
         "tracker_titles": {tracker.name: tracker.title for tracker in TRACKERS},
+        "severity_titles": {
+            name: russian if locale == "ru" else name
+            for name, russian in content.get("severities", {}).items()
+        },
         "locale": locale,
         "texts": texts,
-        **drawings(texts, locale=locale, buckets=len(content["buckets"])),
+        **drawings(
+            texts, locale=locale, buckets=len(content["buckets"]), has_incidents=has_incidents
+        ),
         "format_locale": vl_convert.get_format_locale(TIME_LOCALES[locale]),
         "time_locale": vl_convert.get_time_format_locale(TIME_LOCALES[locale]),
     }
@@ -75,6 +83,7 @@ def render(content: dict[str, Any], *, locale: str, is_demo: bool = False) -> st
         texts=texts,
         is_demo=is_demo,
         has_trackers=len(content["values"]["tracker"]) > 1,
+        has_incidents=has_incidents,
         style=style,
         scripts=scripts,
         data=script_safe(payload),
@@ -91,10 +100,12 @@ def policy(scripts: list[str], style: str) -> str:
     )
 
 
-def page_script() -> str:
+def page_script(*, has_incidents: bool) -> str:
     """The page's own scripts as one: each file is a module that those after it may use."""
     modules = [
-        (TEMPLATES / "scripts" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS
+        (TEMPLATES / "scripts" / f"{name}.js").read_text(encoding="utf-8")
+        for name in SCRIPTS
+        if has_incidents or not name.startswith("incident_")
     ]
     # a block of their own, whatever names Vega's script takes
     return "\n".join(['"use strict";', "{", *modules, "}"])
@@ -124,9 +135,11 @@ def vega_scripts() -> str:
     return scripts
 
 
-def drawings(texts: dict[str, Any], *, locale: str, buckets: int) -> dict[str, Any]:
+def drawings(
+    texts: dict[str, Any], *, locale: str, buckets: int, has_incidents: bool
+) -> dict[str, Any]:
     """What `report.charts` makes of the words, which takes it two seconds: so it is kept."""
-    made_of = (texts, buckets, version("altair"), CHARTS.read_text(encoding="utf-8"))
+    made_of = (texts, buckets, has_incidents, version("altair"), CHARTS.read_text(encoding="utf-8"))
     digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
     kept = CACHE / f"charts-{locale}.json"
     with suppress(OSError, ValueError, LookupError, TypeError):
@@ -136,7 +149,7 @@ def drawings(texts: dict[str, Any], *, locale: str, buckets: int) -> dict[str, A
     # imported here: the library takes half a second
     from report.charts import drawn
 
-    made = drawn(texts, buckets=buckets)
+    made = drawn(texts, buckets=buckets, has_incidents=has_incidents)
     with suppress(OSError):
         _keep(kept, json.dumps({"of": digest, "made": made}))
     return made

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -680,7 +681,7 @@ def test_every_look_of_the_page_is_drawn_by_one_command(
 
 @pytest.mark.parametrize("locale", TIME_LOCALES)
 def test_every_chart_is_one_of_vega_lites_schema(locale: str) -> None:
-    for themed in specifications(read_texts(locale), buckets=8).values():
+    for themed in specifications(read_texts(locale), buckets=8, has_incidents=True).values():
         for name, chart in themed.items():
             assert altair.Chart.from_dict(chart, validate=True), name
     with pytest.raises(ValidationError):
@@ -693,19 +694,21 @@ def test_what_is_drawn_is_made_once_and_anew_when_its_words_change(
     monkeypatch.setattr(report_page, "CACHE", tmp_path)
     texts, made = read_texts("en"), []
     monkeypatch.setattr(charts, "drawn", lambda *_, **__: made.append("x") or {"charts": len(made)})
-    assert drawings(texts, locale="en", buckets=8) == {"charts": 1}
-    assert drawings(texts, locale="en", buckets=8) == {"charts": 1}
-    assert drawings(texts, locale="en", buckets=9) == {"charts": 2}
-    assert drawings({**texts, "days": "d"}, locale="en", buckets=9) == {"charts": 3}
+    draw = partial(drawings, locale="en", has_incidents=False)
+    assert draw(texts, buckets=8) == {"charts": 1}
+    assert draw(texts, buckets=8) == {"charts": 1}
+    assert draw(texts, buckets=9) == {"charts": 2}
+    assert draw({**texts, "days": "d"}, buckets=9) == {"charts": 3}
+    assert draw(texts, buckets=8, has_incidents=True) == {"charts": 4}
     (kept,) = tmp_path.iterdir()
     for broken in ("", "{}", "[]", "null", '{"of": '):
         kept.write_text(broken)
-        assert drawings(texts, locale="en", buckets=8) == {"charts": len(made)}
-    assert len(made) == 8
+        assert draw(texts, buckets=8) == {"charts": len(made)}
+    assert len(made) == 9
     # a folder that nobody may write to costs the time again
     kept.unlink()
     tmp_path.rmdir()
     tmp_path.write_text("a file")
-    assert drawings(texts, locale="en", buckets=8) == {"charts": 9}
+    assert draw(texts, buckets=8) == {"charts": 10}
     tmp_path.unlink()
     tmp_path.mkdir()

@@ -39,9 +39,11 @@ class Server(serving.Server):
 
     title = "Zabbix"
 
-    def __init__(self, company: Company, token: str, latency_ms: float) -> None:
+    def __init__(
+        self, company: Company, token: str, latency_ms: float, incidents: int | None
+    ) -> None:
         super().__init__(company, token, latency_ms)
-        self.monitoring = tell(company)
+        self.monitoring = tell(company, incidents)
         self.api = Api(self.monitoring)
         self.dialect = Dialect(VERSION)
         self.calls: list[tuple[str, Json]] | None = None
@@ -112,8 +114,9 @@ def _application(server: Server) -> Flask:
 
 
 def start(
-    company: Company, port: int = 0, token: str = TOKEN, latency_ms: float = 0, threads: int = 4
-) -> Server:
+    company: Company, port: int = 0, token: str = TOKEN, latency_ms: float = 0, threads: int = 4,
+    incidents: int | None = None,
+) -> Server:  # fmt: skip
     """Serve the monitoring of `company` in the background on 127.0.0.1; port 0: a free one."""
-    server = Server(company, token, latency_ms)
+    server = Server(company, token, latency_ms, incidents)
     return server.listen(_application(server), port, threads)

@@ -31,11 +31,11 @@ MESSAGES = ("Смотрю", "known, restarting", "false alarm", "see the chat", 
 Happening = tuple[int, int, Callable[..., Any], tuple[Any, ...]]
 
 
-def tell(company: Company) -> Monitoring:
-    """The monitoring of a company: as many incidents as the company has issues."""
+def tell(company: Company, incidents: int | None = None) -> Monitoring:
+    """The monitoring of a company; without a number, as many incidents as it has issues."""
     monitoring = Monitoring(company)
     _place(monitoring)
-    _Story(monitoring).tell(len(company.issues))
+    _Story(monitoring).tell(len(company.issues) if incidents is None else incidents)
     return monitoring
 
 

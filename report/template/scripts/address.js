@@ -1,6 +1,6 @@
 // What is looked at, in the page's address, so that it can be sent to somebody.
 const address = (() => {
-  const CHOICES = ["stories_only", "unit", "time_unit"];
+  const CHOICES = ["stories_only", "unit", "time_unit", "place_kind", "heat_of"].filter(element);
   const valueOf = (choice) => (choice.type === "checkbox" ? String(choice.checked) : choice.value);
   const defaults = Object.fromEntries(CHOICES.map((id) => [id, valueOf(element(id))]));
 

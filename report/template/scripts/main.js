@@ -1,8 +1,9 @@
-// The page: its two views, what they show on each change, and its start.
+// The page: its views, what they show on each change, and its start.
 const VIEWS = {
   lead_time: [leadTime, sprintsView],
   flow: [ageing, cumulative, weekly, forecast, stateTimes, efficiency],
 };
+if (data.incidents) VIEWS.incidents = [incidentHeat, incidentTimes, incidentLists];
 const tabs = [...document.querySelectorAll("[role=tab]")];
 let opened = "lead_time";
 
@@ -19,6 +20,7 @@ async function show() {
 // Draw a view anew, in the present theme and width.
 async function openView(name) {
   opened = name;
+  selection.open(name);
   tabs.forEach((tab) => {
     const isOpen = tab.dataset.view === name;
     tab.setAttribute("aria-selected", String(isOpen));

@@ -16,7 +16,8 @@ const selection = (() => {
     });
     const dates = rows.date;
     const found = [];
-    for (let i = 0; i < rows.team.length; i++) {
+    const [{ length }] = Object.values(rows);
+    for (let i = 0; i < length; i++) {
       if (dates && (dates[i] < span.from || dates[i] > span.to)) continue;
       if (allowed.every(([codes, mask]) => mask[codes[i]])) found.push(i);
     }
@@ -25,8 +26,10 @@ const selection = (() => {
 
   const isChosen = (...names) => names.some((name) => chosen[name].size > 0);
   const names = (name) => [...chosen[name]].map((code) => values[name][code]);
+  // of values that read otherwise than in the address
+  const titles = { tracker: data.tracker_titles, severity: data.severity_titles };
   const shown = (name, code) => (
-    name === "tracker" ? data.tracker_titles[values.tracker[code]] ?? values.tracker[code] : words.named(values[name][code])
+    titles[name]?.[values[name][code]] ?? words.named(values[name][code])
   );
 
   const sprintsOf = values.team.map(() => new Set());
@@ -97,6 +100,13 @@ const selection = (() => {
     });
   }
 
+  // Only the selectors that act in a view are seen there.
+  function open(view) {
+    document.querySelectorAll(".selector").forEach((details) => {
+      details.hidden = !details.dataset.views.split(" ").includes(view);
+    });
+  }
+
   let release, refresh; // take choices of some dimensions back; show what is chosen
 
   function start(show) {
@@ -122,7 +132,7 @@ const selection = (() => {
   }
 
   return {
-    DIMENSIONS, choose, isChosen, matching, names, start,
+    DIMENSIONS, choose, isChosen, matching, names, open, shown, start,
     refresh: () => refresh(), release: (...dimensions) => release(...dimensions),
   };
 })();

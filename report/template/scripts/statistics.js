@@ -26,5 +26,5 @@ const statistics = (() => {
     return [...groups].sort(([one], [other]) => one - other);
   }
 
-  return { sortedCents, sortedCycles, percentile, groupedBy, total };
+  return { sorted, sortedCents, sortedCycles, percentile, groupedBy, total };
 })();

@@ -10,6 +10,7 @@ const tables = (() => {
     days: { show: words.days, plain: (cents) => cents / 100 },
     share: { show: words.percents, plain: (value) => Number(value.toFixed(4)) },
     day: { show: orDash(words.day), plain: words.isoDay },
+    minute: { show: words.minute, plain: words.isoMinute },
   };
   const kindOf = ({ kind = "text" }) => KINDS[kind];
 

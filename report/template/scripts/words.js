@@ -5,6 +5,7 @@ const words = (() => {
   const number = (digits) => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
   const whole = number(0), oneDigit = number(1), fine = number(2);
   const points = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
+  const brief = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
   const plurals = new Intl.PluralRules(locale);
   const moments = (() => {
     const style = { dateStyle: "medium", timeStyle: "short" };
@@ -15,6 +16,8 @@ const words = (() => {
     }
   })();
   const calendar = new Intl.DateTimeFormat(dates, { dateStyle: "medium", timeZone: "UTC" });
+
+  const weekdays = new Intl.DateTimeFormat(dates, { weekday: "short", timeZone: "UTC" });
 
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
@@ -42,6 +45,11 @@ const words = (() => {
     moment: (iso) => moments.format(Date.parse(iso)),
     day: (number) => calendar.format(number * DAY),
     span: ({ from, to }) => calendar.formatRange(from * DAY, to * DAY),
+    minute: (number) => moments.format(number * 60_000), // minutes since 1970, in UTC
+    isoMinute: (number) => new Date(number * 60_000).toISOString(),
+    weekday: (number) => weekdays.format((number + 3) * DAY), // 1: a Monday; 1 January 1970 was a Thursday
+    // of hundredths of a minute
+    duration: (cents) => (cents < 6000 ? `${brief.format(cents / 100)} ${texts.minutes}` : cents < 288_000 ? `${brief.format(cents / 6000)} ${texts.hours}` : `${brief.format(cents / 144_000)} ${texts.days}`),
     isoDay: (number) => new Date(number * DAY).toISOString().slice(0, 10),
     counted: (forms, n, others = {}) => fill(forms[plurals.select(n)] ?? forms.other, { n: whole.format(n), ...others }),
   };
