@@ -59,11 +59,16 @@ _INCIDENTS = """
 """
 # all that ever had an incident: a rack that is calm stands there as calm
 _PLACES = """
-    select place_kind, place
+    select distinct
+        'rack' as place_kind,
+        -- as the page spells it: two sites may call a rack the same
+        case when site = '(none)' then rack else site || ' / ' || rack end as place
+    from marts.fct_incidents
+    where rack <> '(none)'
+    union all
+    select distinct place_kind, place
     from marts.agg_incident_heat
-    where place_kind <> 'all' and place <> '(none)'
-    group by place_kind, place
-    order by place_kind, place
+    where place_kind in ('host_group', 'service') and place <> '(none)'
 """
 _WATCH = """
     select extract(epoch from read_at)::float as read_at, trouble,
@@ -197,7 +202,7 @@ class Board:
         now = time.monotonic()
         if self._places_at is None or now - self._places_at > PLACES_SECONDS:
             places: dict[str, list[str]] = {}
-            for each in self._rows_of(_PLACES, "marts.agg_incident_heat"):
+            for each in self._rows_of(_PLACES, "marts.fct_incidents"):
                 places.setdefault(each["place_kind"], []).append(each["place"])
             self._places, self._places_at = places, now
 

@@ -16,6 +16,7 @@ import requests
 from requests.auth import AuthBase
 
 from extract.errors import RunError
+from extract.yandex_tracker.tracker import SITE
 from extract.youtrack.address import bases
 
 CONNECT_SECONDS, READ_SECONDS = 5, 25
@@ -215,14 +216,14 @@ class YandexTrackerDesk:
     """Tickets in Yandex.Tracker, which refuses a second one with the same `unique`."""
 
     def __init__(
-        self, url: str, token: str, organisation: str, *, is_iam: bool, is_cloud: bool, page: str
+        self, url: str, token: str, organisation: str, *, is_cloud: bool, page: str = SITE
     ) -> None:
         self._url = url
         self._page = page
         self._caller = _Caller(
             "Yandex.Tracker",
             {
-                "Authorization": f"{'Bearer' if is_iam else 'OAuth'} {token}",
+                "Authorization": f"OAuth {token}",
                 "X-Cloud-Org-ID" if is_cloud else "X-Org-ID": organisation,
             },
         )
@@ -259,7 +260,7 @@ class YandexTrackerDesk:
         key = answer.get("key") if isinstance(answer, dict) else None
         if not isinstance(key, str) or not _YOUTRACK_KEY.fullmatch(key):
             raise DoubtfulError("Yandex.Tracker answered without the key of a ticket")
-        return Ticket(key, f"{self._page}{key}")
+        return Ticket(key, f"{self._page}/{key}")
 
 
 def _rows(found: Any, title: str) -> Iterable[dict[str, Any]]:

@@ -3,7 +3,7 @@
     ---
     match: {severity: 4, host_group: "Network*"}   # every part must fit; severity: at least
     tracker: youtrack                              # or yandex_tracker
-    project: OPS                                   # or a queue
+    project: SRV                                   # or a queue
     summary: "{{ host }}: {{ trigger_name }}"
     ---
     The text, in Markdown.

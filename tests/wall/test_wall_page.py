@@ -22,7 +22,7 @@ def database(server: PostgresServer) -> Iterator[House]:
 
 @pytest.fixture
 def home(database: House) -> House:
-    database.execute("truncate marts.fct_open_incidents, marts.agg_incident_heat, ops.tickets")
+    database.execute("truncate marts.fct_open_incidents, marts.fct_incidents, ops.tickets")
     database.execute("delete from ops.watch")
     database.execute("insert into ops.watch values ('zabbix', now())")
     return database
@@ -46,7 +46,7 @@ def seen(wall: Running, screen: Screen, check: Any) -> Any:
 
 @pytest.fixture
 def calm_wall(home: House) -> Iterator[Running]:
-    home.execute("insert into marts.agg_incident_heat values ('rack', 'DC-1 / A-01')")
+    home.execute("insert into marts.fct_incidents values ('DC-1', 'A-01')")
     with running(home) as made:
         yield made
 
@@ -294,7 +294,7 @@ def test_every_text_can_be_read_and_severities_differ_without_colour(
         home.burn(severity=severity, rack=f"R-{severity}", site="(none)")
         taken = home.burn(severity=severity, rack=f"T-{severity}", site="(none)")
         home.take(taken)
-    home.execute("insert into marts.agg_incident_heat values ('rack', 'Calm')")
+    home.execute("insert into marts.fct_incidents values ('(none)', 'Calm')")
     until(lambda: len(wall.incidents()) == 12)
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",

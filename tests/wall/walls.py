@@ -43,6 +43,7 @@ TABLES = f"""
     create schema if not exists raw_zabbix;
     create table marts.fct_open_incidents ({COLUMNS});
     create table marts.agg_incident_heat (place_kind text, place text);
+    create table marts.fct_incidents (site text, rack text);
     create table raw_zabbix.hosts (hostid bigint, seen_at timestamptz);
     create table ops.watch (source text primary key, read_at timestamptz, trouble text,
         trouble_since timestamptz);
