@@ -17,6 +17,7 @@ from flask.sessions import SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 
 from extract.errors import RunError
+from extract.trackers import TRACKERS
 from wall import comments
 from wall.access import HEADERS, SESSION_DAYS, Budget, Door, is_own, session_key
 from wall.board import Board
@@ -33,6 +34,8 @@ from wall.templates import (
 )
 from wall.texts import read_texts
 from wall.tickets import Tickets
+
+TITLES = {each.name: each.title for each in TRACKERS}
 
 PAGE = Path(__file__).resolve().parent / "page"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -273,8 +276,9 @@ def make_app(wall: Wall) -> Flask:
             raise Told(409, f"{texts['no_tracker']} ({draft.tracker})")
         return _json(
             {
-                "template": draft.template, "tracker": draft.tracker, "project": draft.project,
-                "summary": draft.summary, "description": draft.description,
+                "template": draft.template, "title": TITLES[draft.tracker],
+                "project": draft.project, "summary": draft.summary,
+                "description": draft.description,
             }
         )  # fmt: skip
 

@@ -373,6 +373,7 @@ def test_in_russian_and_on_a_phone(home: House, browser: Any) -> None:
                 "return document.body.innerText.match(/\\b(open|taken|severity|search|since)\\b/i)"
             )
             assert english is None
+            assert "built-in" not in screen.text("body")
         finally:
             browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         assert screen.complaints() == []

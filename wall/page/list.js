@@ -70,7 +70,7 @@ function made(incident, actions) {
       make("span", { class: "pill" },
         make("span", { class: "sign", "aria-hidden": "true" }, severitySign(incident.severity)),
         ` ${severityName(incident.severity)}`),
-      incident.suppressed ? make("small", {}, texts.unsuppressed) : null),
+      incident.suppressed ? make("small", {}, texts.in_maintenance) : null),
     make("td", { class: "place" }, make("b", {}, incident.host), make("small", {}, whereOf(incident))),
     make("td", { class: "trigger" }, triggerOf(incident)),
     make("td", { class: "since" }, make("span", { class: "age" }), make("small", {}, moment(incident.started))),
