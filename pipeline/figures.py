@@ -64,12 +64,13 @@ FIGURES = {
         Figure("run", "last_ok", MOMENT, "When the last good run ended"),
         Figure("stage", "ok", GAUGE, "1 if this stage of the last run ended well", "stage"),
         Figure("stage", "duration", SECONDS, "How long the stage took", "stage"),
-        Figure("tracker", "ok", GAUGE, "1 if this tracker was loaded", "tracker"),
-        Figure("tracker", "duration", SECONDS, "How long the loading took", "tracker"),
-        Figure("tracker", "requests", COUNT, "Requests to the tracker", "tracker"),
-        Figure("tracker", "issues_loaded", COUNT, "Issues loaded", "tracker"),
-        Figure("tracker", "changes_loaded", COUNT, "Changes of issues loaded", "tracker"),
-        Figure("tracker", "newest_change", MOMENT, "The newest change that is loaded", "tracker"),
+        Figure("source", "ok", GAUGE, "1 if this source was loaded", "source"),
+        Figure("source", "duration", SECONDS, "How long the loading took", "source"),
+        Figure("source", "requests", COUNT, "Requests to the source", "source"),
+        Figure("source", "issues_loaded", COUNT, "Issues loaded", "source"),
+        Figure("source", "changes_loaded", COUNT, "Changes of issues loaded", "source"),
+        Figure("source", "events_loaded", COUNT, "Events of a monitoring loaded", "source"),
+        Figure("source", "newest_change", MOMENT, "The newest change that is loaded", "source"),
         Figure("build", "models", GAUGE, "Models built"),
         Figure("build", "tests_failed", GAUGE, "Tests that failed"),
         Figure("build", "tests_warned", GAUGE, "Tests that warned"),
@@ -114,7 +115,7 @@ class RunFigures:
 
     @contextmanager
     def step(self, group: str, of: str) -> Iterator[None]:
-        """Time the block: a stage, the loading of a tracker, a publishing."""
+        """Time the block: a stage, the loading of a source, a publishing."""
         step = self._steps[group, of] = _Step()
         try:
             yield
@@ -122,13 +123,14 @@ class RunFigures:
         finally:
             step.ended = time.monotonic()
 
-    def loaded(self, tracker: str, report: LoadReport) -> None:
+    def loaded(self, source: str, report: LoadReport) -> None:
         """Take what a load came to."""
-        self._take("tracker.requests", report.requests, tracker)
-        self._take("tracker.issues_loaded", report.issues_loaded, tracker)
-        self._take("tracker.changes_loaded", report.activities_loaded, tracker)
+        self._take("source.requests", report.requests, source)
+        self._take("source.issues_loaded", report.issues_loaded, source)
+        self._take("source.changes_loaded", report.activities_loaded, source)
+        self._take("source.events_loaded", report.events_loaded, source)
         if report.data_as_of:
-            self._take("tracker.newest_change", report.data_as_of.timestamp(), tracker)
+            self._take("source.newest_change", report.data_as_of.timestamp(), source)
 
     def built(self, report: BuildReport) -> None:
         """Take what a build came to, whether it ended well or not."""

@@ -349,7 +349,7 @@ def _load(
         source_moved=options.source_moved,
         identity=source.identity,
     )
-    with session.figures.step("tracker", name):
+    with session.figures.step("source", name):
         report = source.kind.load(source.settings, order)
     session.figures.loaded(name, report)
     for warning in report.warnings:

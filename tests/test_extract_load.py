@@ -1,8 +1,11 @@
 """Loads of the simulated YouTrack: raw equals what it holds, after a first run and after many."""
 
+import gc
 import random
 import shutil
+import weakref
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,9 @@ from conftest import PostgresServer, more_draws
 from extracting import Extraction, differences, extraction, simulated, what_is_left
 
 from demo.youtrack.server import Server
+from extract.arrow import to_arrow
+from extract.landing import Landing
+from extract.tables import LOADED, Table, key
 from extract.youtrack.selection import TABLES
 
 
@@ -222,3 +228,19 @@ def test_a_project_out_of_scope_that_hides_its_fields_loses_none(
         "select distinct project_id from raw.custom_fields where seen_at > %s", before
     ) == [(first.id,)]
     assert loaded.rows(DETACHED) == []
+
+
+def test_a_package_leaves_nothing_of_itself_in_memory(empty: Extraction) -> None:
+    table = Table("notes", (key("id", "id"), *LOADED))
+    landing = Landing(empty.dsn, empty.folder, source="notes", schema="raw_notes", tables=[table])
+    now = datetime.now(timezone.utc)
+    pages = (to_arrow(table, [{"id": str(number)}], now) for number in range(3))
+    kept = weakref.ref(pages)
+    gc.disable()
+    try:
+        landing.load({"notes": pages})
+        del pages
+        assert kept() is None
+    finally:
+        gc.enable()
+    assert empty.one("select count(*) from raw_notes.notes") == 3

@@ -56,12 +56,12 @@ def some_figures(of: str = "youtrack") -> list[Measured]:
 def test_a_text_of_a_source_can_end_neither_a_name_nor_a_line() -> None:
     (sample,) = [
         key for key in read_exposition(exposition(some_figures(HOSTILE)))
-        if key[0] == "lead_time_tracker_requests"
+        if key[0] == "lead_time_source_requests"
     ]  # fmt: skip
     assert sample[1] == 'a\\"b\\\\c\\nd:1|c\\n# TYPE x.é'
-    requests = Measured(FIGURES["tracker.requests"], 5, HOSTILE)
+    requests = Measured(FIGURES["source.requests"], 5, HOSTILE)
     assert statsd_line(requests, "lead_time", 0) == (
-        "lead_time.tracker.a_b_c_d_1_c___TYPE_x__.requests:5|c"
+        "lead_time.source.a_b_c_d_1_c___TYPE_x__.requests:5|c"
     )
 
 
@@ -70,7 +70,7 @@ def test_statsd_hears_milliseconds_counts_and_how_long_ago() -> None:
         return statsd_line(Measured(FIGURES[name], value, of), "a.b", 1000)
 
     assert line("run.duration", 1.2345) == "a.b.run.duration:1234|ms"
-    assert line("tracker.issues_loaded", 7, "youtrack") == "a.b.tracker.youtrack.issues_loaded:7|c"
+    assert line("source.issues_loaded", 7, "youtrack") == "a.b.source.youtrack.issues_loaded:7|c"
     assert line("run.last_ok", 400) == "a.b.run.last_ok_age:600|g"
     # a gauge below zero would be a difference: a clock that is set back must not take away
     assert line("run.last_ok", 1400) == "a.b.run.last_ok_age:0|g"
@@ -157,9 +157,10 @@ def test_a_good_run_tells_both_the_same(
     expected = {
         ("run_ok", None): 1, ("run_exit_code", None): 0,
         ("stage_ok", "extract"): 1, ("stage_ok", "build"): 1, ("stage_ok", "publish"): 1,
-        ("tracker_ok", "youtrack"): 1, ("tracker_requests", "youtrack"): requests,
-        ("tracker_issues_loaded", "youtrack"): issues,
-        ("tracker_changes_loaded", "youtrack"): changes,
+        ("source_ok", "youtrack"): 1, ("source_requests", "youtrack"): requests,
+        ("source_issues_loaded", "youtrack"): issues,
+        ("source_changes_loaded", "youtrack"): changes,
+        ("source_events_loaded", "youtrack"): 0,
         ("build_models", None): models, ("build_tests_failed", None): failed,
         ("build_tests_warned", None): warned,
         ("publishing_ok", "postgresql"): 1, ("publishing_rows", "postgresql"): rows,
@@ -189,8 +190,8 @@ def test_a_bad_run_keeps_the_moment_of_the_good_one_even_without_the_database(
     # known from the record: this file is new
     refused = after(3, "second.prom", YOUTRACK_TOKEN="perm:wrong")
     assert abs(refused[last_ok] - good[last_ok]) < 5
-    for name in ("run", "stage", "tracker"):
-        of = {"run": None, "stage": "extract", "tracker": "youtrack"}[name]
+    for name in ("run", "stage", "source"):
+        of = {"run": None, "stage": "extract", "source": "youtrack"}[name]
         assert refused[f"lead_time_{name}_ok", of] == 0
     assert refused["lead_time_run_exit_code", None] == 3
     # known from the file: there is no database to ask
