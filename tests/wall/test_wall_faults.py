@@ -18,9 +18,13 @@ from walls import COLUMNS, TABLES, House, Running, database_of, house, running, 
 from zabbix_loads import Extraction, fresh, loaded_template, simulated
 
 from demo.zabbix.server import Server
+from extract.errors import DatabaseError
+from extract.zabbix.monitoring import Zabbix
 from extract.zabbix.watch import Watch
 from pipeline import embedded
-from pipeline.database import Database
+from pipeline.database import Database, ensure_schemas
+from pipeline.ownership import claim, made_tables, refuse_strangers_tables
+from wall import record
 from wall.board import Board
 from wall.watcher import Watcher
 
@@ -351,3 +355,23 @@ def test_an_hour_of_storm_leaves_memory_flat(
     print([round(size) for size in sizes[::10]])
     assert shown_ids(wall) == open_ids(zabbix)
     assert sizes[-1] - sizes[30] < 15, sizes[::10]
+
+
+def test_a_run_takes_the_wall_s_table_for_one_of_ours(
+    server: PostgresServer, database: str
+) -> None:
+    connection = server.connect(database)
+    ensure_schemas(connection, [Zabbix.schema])
+    claim(connection, made_tables([Zabbix()]))
+    record.prepare(connection)
+    record.prepare(connection)
+    record.failed(connection, "zabbix", "HTTP 502")
+    record.went_well(connection, "zabbix")
+    with connection.cursor() as cursor:
+        refuse_strangers_tables(cursor)
+        cursor.execute("select source, read_at is null, trouble from ops.watch")
+        assert cursor.fetchall() == [("zabbix", False, None)]
+        cursor.execute("create table ops.strange ()")
+        with pytest.raises(DatabaseError, match=r"ops\.strange"):
+            refuse_strangers_tables(cursor)
+    connection.close()
