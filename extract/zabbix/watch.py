@@ -138,6 +138,7 @@ class Watch:
 
     def _work(self, journal: ZabbixJournal) -> Round:
         if self._reader is None:
+            journal.index_listed()
             reader = self._source.reader(self._patience)
             reader.client.introduce()
             self._reader = reader
