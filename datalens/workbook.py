@@ -55,6 +55,22 @@ KINDS = {
     "line": ("line", "graph_wizard_node", {"x": "x", "y": "y", "y2": "y2"}),
     "table": ("flatTable", "table_wizard_node", {"flat-table-columns": "columns"}),
     "indicator": ("metric", "metric_wizard_node", {"measures": "measure"}),
+    "pivot": (
+        "pivotTable",
+        "table_wizard_node",
+        {"pivot-table-columns": "columns", "rows": "rows", "measures": "measure"},
+    ),
+}
+
+# visualization -> its type and name, where they are not the same word
+CALLED = {"pivotTable": ("table", "label_visualization-pivot-table")}
+
+# The cells of a pivot table, the darker the more: one hue, so that everybody can tell them apart.
+GRADIENT = {
+    "gradientMode": "2-point",
+    "gradientPalette": "blue",
+    "reversed": True,
+    "thresholdsMode": "auto",
 }
 
 
@@ -396,13 +412,19 @@ def _reworded(value: Any, words: dict[str, str]) -> Any:
 def _chart(name: str, spec: Json, datasets: dict[str, _Dataset], locale: str) -> Json:
     dataset = _named(datasets, spec["dataset"], f"dataset of the chart {name}")
     visualization, entry_type, places = KINDS[spec["kind"]]
+    called = CALLED.get(visualization, (visualization, f"label_visualization-{visualization}"))
     widths = spec.get("widths", {})
     has_several_measures = len(_listed(spec.get("y"))) > 1
     is_side_by_side = has_several_measures and spec["kind"] == "column"
     placeholders = [
         _placeholder(
             place,
-            [_column_item(dataset, guid, widths) for guid in _listed(spec.get(key))]
+            [
+                _gradient_item(dataset, guid)
+                if spec["kind"] == "pivot" and place == "measures"
+                else _column_item(dataset, guid, widths)
+                for guid in _listed(spec.get(key))
+            ]
             + [MEASURE_NAMES] * (is_side_by_side and place == "x"),
         )
         for place, key in places.items()
@@ -419,8 +441,8 @@ def _chart(name: str, spec: Json, datasets: dict[str, _Dataset], locale: str) ->
         ],
         "visualization": {
             "id": visualization,
-            "type": visualization,
-            "name": f"label_visualization-{visualization}",
+            "type": called[0],
+            "name": called[1],
             "placeholders": placeholders,
             "allowFilters": True,
             "allowColors": True,
@@ -455,6 +477,18 @@ def _column_item(dataset: _Dataset, guid: str, widths: dict[str, int]) -> Json:
         return dataset.item(guid)
     width = {"mode": "percent", "value": str(widths[guid])}
     return {**dataset.item(guid), "columnSettings": {"width": width}}
+
+
+def _gradient_item(dataset: _Dataset, guid: str) -> Json:
+    """A measure of a pivot table, its cells coloured by its own value."""
+    settings = {"gradientState": GRADIENT, "paletteState": {}, "isContinuous": True}
+    background = {
+        "enabled": True,
+        "settingsId": f"background-{guid}",
+        "colorFieldGuid": guid,
+        "settings": settings,
+    }
+    return {**dataset.item(guid), "backgroundSettings": background}
 
 
 def _placeholder(place: str, items: list[Json]) -> Json:

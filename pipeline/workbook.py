@@ -1,6 +1,7 @@
 """`python -m pipeline.workbook`: write .local/leadtime-workbook.json for import into DataLens.
 
-The one beside this file is what it writes with nothing configured, for who has no data yet.
+It has the tab Incidents where the marts of incidents are made. datalens/leadtime-workbook.json, for
+who has no data yet, never has it: without a monitoring its charts would be broken.
 """
 
 import argparse
@@ -21,6 +22,9 @@ from pipeline.settings import PROJECT_ROOT, dbt_target, load_environment, read_c
 from report.settings import read_locale
 
 LAYOUT = PROJECT_ROOT / "datalens" / "layout.yml"
+# what a monitoring adds to it
+INCIDENTS = PROJECT_ROOT / "datalens" / "incidents.yml"
+SHIPPED = PROJECT_ROOT / "datalens" / "leadtime-workbook.json"
 # not the tracked one: a language or a host of one's own is no change of the project
 WORKBOOK = PROJECT_ROOT / ".local" / "leadtime-workbook.json"
 
@@ -33,16 +37,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the workbook; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.workbook", description=__doc__)
     parser.add_argument("--output", type=Path, default=WORKBOOK)
+    parser.add_argument(
+        "--shipped",
+        action="store_true",
+        help="write the project's own copy, datalens/leadtime-workbook.json, for a tracker alone",
+    )
     options = parser.parse_args(arguments)
     try:
         load_environment()
         manifest = dbt_target() / "manifest.json"
         refuse_stale(manifest, PROJECT_ROOT)
-        _write(options.output, render(manifest, read_locale(), read_connection()))
+        output = SHIPPED if options.shipped else options.output
+        text = render(manifest, read_locale(), read_connection(), is_shipped=options.shipped)
+        _write(output, text)
     except RunError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    sys.stdout.write(f"{options.output}\n")
+    sys.stdout.write(f"{output}\n")
     return 0
 
 
@@ -58,11 +69,21 @@ def _write(output: Path, text: str) -> None:
         ) from None
 
 
-def render(manifest: Path, locale: str, connection: dict[str, Any]) -> str:
+def render(
+    manifest: Path, locale: str, connection: dict[str, Any], *, is_shipped: bool = False
+) -> str:
     """The workbook as the text of its file: the same input gives the same bytes."""
     layout = yaml.safe_load(LAYOUT.read_text(encoding="utf-8"))
-    workbook = build(layout, read_marts(manifest, locale), locale, connection)
+    marts = read_marts(manifest, locale)
+    if "fct_incidents" in marts and not is_shipped:
+        added = yaml.safe_load(INCIDENTS.read_text(encoding="utf-8"))
+        layout |= {key: _together(layout[key], more) for key, more in added.items()}
+    workbook = build(layout, marts, locale, connection)
     return json.dumps(workbook, ensure_ascii=False, indent=1) + "\n"
+
+
+def _together(there: Any, more: Any) -> Any:
+    return [*there, *more] if isinstance(there, list) else {**there, **more}
 
 
 def read_connection() -> dict[str, Any]:

@@ -27,6 +27,8 @@ REWRITES = (
     (r"(SUM\(\[\w+\]\)) ?/ ?", r"CAST(\1 AS DOUBLE PRECISION) / "),
     (r"IFNULL\(", "coalesce("),
     (r"ISNULL\((\[\w+\])\)", r"\1 IS NULL"),
+    (rf"DATETRUNC\((\[\w+\]), {TEXT}\)", rf"CAST(date_trunc({TEXT}, \1) AS DATE)"),
+    (r"STR\((\[p\d\d_\w+\])\)", r"CAST(\1 AS TEXT)"),  # of numbers
     (r"STR\((\[\w+\])\)", r"to_char(\1, 'YYYY-MM-DD')"),  # of dates alone
     (r"CONCAT\(", "concat("),
     (r"\b(SUM|MAX|MIN|COUNT)\(", lambda match: f"{match[1].lower()}("),

@@ -90,11 +90,12 @@ def test_the_page_of_definitions_names_every_var_seed_and_mart_and_no_other() ->
     project = _text(REPOSITORY / "dbt_project.yml")
     settings = project.split("\nvars:\n")[1].split("\non-run-start:")[0]
     # of the installation, not of a number
-    definitions = set(re.findall(r"^  (?:# )?(\w+):", settings, re.M)) - {"trackers", "reader_role"}
+    definitions = set(re.findall(r"^  (?:# )?(\w+):", settings, re.M))
+    definitions -= {"trackers", "monitorings", "reader_role"}
     folder = REPOSITORY / "dbt_project"
     models = {path.stem for path in (folder / "models").rglob("*.sql")}
     seeds = {path.stem for path in (folder / "seeds").glob("*.csv")}
-    marts = {path.stem for path in (folder / "models" / "marts").glob("*.sql")}
+    marts = {path.stem for path in (folder / "models" / "marts").rglob("*.sql")}
     words, tables = page.split("\n## The tables\n")
     defined = [re.split(r"(?<!\\)\|", row)[-2] for row in re.findall(r"^\|.+\|$", words, re.M)]
     named: dict[str, set[str]] = {"var": set(), "seed": set(), "model": set()}

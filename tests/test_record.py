@@ -55,3 +55,18 @@ def test_the_last_good_run_and_what_failed_since_stay_however_old_they_are(conne
 def test_where_no_run_was_ever_good_nothing_is_forgotten(connection) -> None:
     failed = ended(connection, "NOK", KEPT_DAYS + 5)
     assert after_tonight(connection) == {failed, "tonight"}
+
+
+def test_tickets_have_a_table_from_the_first_run_on_and_no_run_touches_them(connection) -> None:
+    with connection.cursor() as cursor:
+        # an earlier version's database: its record, and nothing else
+        RunRecord(connection, "earlier", NOW).start(NOW)
+        cursor.execute("drop table ops.tickets")
+        after_tonight(connection)
+        cursor.execute(
+            "insert into ops.tickets (incident_id, source, tracker, project, summary, state, "
+            "requested_at) values ('7', 'zabbix', 'youtrack', 'OPS', 'down', 'sending', now())"
+        )
+        RunRecord(connection, "tomorrow", NOW).start(NOW)
+        cursor.execute("select incident_id, state from ops.tickets")
+        assert cursor.fetchall() == [("7", "sending")]

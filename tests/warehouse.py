@@ -44,8 +44,8 @@ class Warehouse:
         *arguments: str,
         variables: Mapping[str, object] | None = None,
         as_of: datetime | None = None,
-    ) -> None:
-        """Run a dbt command; an assertion fails with dbt's own words."""
+    ) -> Any:
+        """Run a dbt command and return its results; an assertion fails with dbt's own words."""
         given = json.dumps(dict(variables or {}), default=str)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self._environment.items():
@@ -55,7 +55,7 @@ class Warehouse:
             key = (str(self._root), self._target, given)
             if key not in _MANIFESTS:
                 _MANIFESTS[key] = self._invoke(None, "parse", "--vars", given)
-            self._invoke(_MANIFESTS[key], *arguments, "--vars", given, "--no-write-json")
+            return self._invoke(_MANIFESTS[key], *arguments, "--vars", given, "--no-write-json")
 
     def _invoke(self, manifest: Any, *arguments: str) -> Any:
         from dbt.cli.main import dbtRunner

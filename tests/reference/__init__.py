@@ -72,12 +72,20 @@ The last run
 
 from .compare import compare, read_marts
 from .definitions import DefinitionError, Definitions, read_seeds
+from .incidents import (
+    INCIDENT_KEYS,
+    Rules,
+    compute_incidents,
+    read_incident_marts,
+    read_incidents_raw,
+)
 from .marts import KEYS, Company, Marts, compute
 from .moments import nearest_rank, percentile_cont
 from .raw import TABLES, Raw, read_raw
 from .status import pipeline_status
 
 __all__ = [
+    "INCIDENT_KEYS",
     "KEYS",
     "TABLES",
     "Company",
@@ -85,11 +93,15 @@ __all__ = [
     "Definitions",
     "Marts",
     "Raw",
+    "Rules",
     "compare",
     "compute",
+    "compute_incidents",
     "nearest_rank",
     "percentile_cont",
     "pipeline_status",
+    "read_incident_marts",
+    "read_incidents_raw",
     "read_marts",
     "read_raw",
     "read_seeds",

@@ -17,7 +17,11 @@ TOLERANCE = Decimal("0.01")
 TOLERANT = frozenset(
     ("lead_time_days", "cycle_time_days", "days", "mean_days")
     + tuple(f"p{percent}" for percent in (10, 25, 50, 75, 85, 90, 95))
-)
+    + ("minutes_open", "minutes_to_acknowledge", "minutes_to_restore", "open_minutes",
+       "unacknowledged_minutes")
+    + tuple(f"p{percent}_minutes_to_{measure}" for percent in (50, 75, 90)
+            for measure in ("acknowledge", "restore"))
+)  # fmt: skip
 
 
 def compare(

@@ -28,11 +28,9 @@ host_racks as (
 ),
 
 -- A row of the seed means the host of this technical name, else the one that is shown by it.
-trigger_hosts as (
+placed_hosts as (
 
     select
-        triggers.source,
-        triggers.trigger_id,
         hosts.host_id,
         hosts.host,
         hosts.is_monitored,
@@ -42,9 +40,7 @@ trigger_hosts as (
         coalesce(by_technical_name.site, by_name.site, hosts.site) as site,
         coalesce(by_technical_name.rack, by_name.rack, hosts.rack) as rack,
         coalesce(by_technical_name.position, by_name.position) as position
-    from triggers
-    cross join lateral unnest(triggers.host_ids) as listed (host_id)
-    inner join hosts on triggers.source = hosts.source and listed.host_id = hosts.host_id
+    from hosts
     left join host_racks as by_technical_name
         on hosts.technical_name = by_technical_name.host
     left join host_racks as by_name
@@ -52,80 +48,55 @@ trigger_hosts as (
 
 ),
 
-first_hosts as (
-
-    select distinct on (source, trigger_id)
-        source,
-        trigger_id,
-        host,
-        host_groups[1] as host_group,
-        site,
-        rack,
-        position
-    from trigger_hosts
-    order by source asc, trigger_id asc, host collate "C" asc, host_id asc
-
-),
-
-of_all_hosts as (
-
-    select
-        source,
-        trigger_id,
-        bool_or(is_monitored) as has_monitored_host,
-        max(seen_at) as seen_at,
-        array_agg(distinct coalesce(rack, '(none)')) as racks,
-        (
-            array_agg(service order by host collate "C" asc, host_id asc)
-            filter (where service is not null)
-        )[1] as service
-    from trigger_hosts
-    group by source, trigger_id
-
-),
-
-groups_of_all_hosts as (
-
-    select
-        trigger_hosts.source,
-        trigger_hosts.trigger_id,
-        array_agg(
-            distinct listed.host_group collate "C" order by listed.host_group collate "C"
-        ) as host_groups
-    from trigger_hosts
-    cross join lateral unnest(trigger_hosts.host_groups) as listed (host_group)
-    group by trigger_hosts.source, trigger_hosts.trigger_id
-
-),
-
-final as (
+-- One row per trigger, host and group of the host.
+trigger_hosts as (
 
     select
         triggers.source,
         triggers.trigger_id,
-        first_hosts.host,
-        first_hosts.host_group,
-        first_hosts.site,
-        first_hosts.rack,
-        first_hosts.position,
-        coalesce(triggers.service, of_all_hosts.service) as service,
-        coalesce(of_all_hosts.racks, array['(none)']) as racks,
-        coalesce(groups_of_all_hosts.host_groups, array['(none)']) as host_groups,
-        triggers.is_enabled and coalesce(of_all_hosts.has_monitored_host, false) as is_monitored,
-        of_all_hosts.seen_at
+        triggers.is_enabled,
+        triggers.service,
+        placed_hosts.host_id,
+        placed_hosts.host,
+        placed_hosts.is_monitored,
+        placed_hosts.site,
+        placed_hosts.rack,
+        placed_hosts.position,
+        placed_hosts.seen_at,
+        placed_hosts.service as host_service,
+        host_groups.host_group
     from triggers
-    left join first_hosts
-        on
-            triggers.source = first_hosts.source
-            and triggers.trigger_id = first_hosts.trigger_id
-    left join of_all_hosts
-        on
-            triggers.source = of_all_hosts.source
-            and triggers.trigger_id = of_all_hosts.trigger_id
-    left join groups_of_all_hosts
-        on
-            triggers.source = groups_of_all_hosts.source
-            and triggers.trigger_id = groups_of_all_hosts.trigger_id
+    left join lateral jsonb_array_elements_text(triggers.host_ids) as host_ids (host_id) on true
+    left join placed_hosts on host_ids.host_id = placed_hosts.host_id
+    left join
+        lateral jsonb_array_elements_text(placed_hosts.host_groups) as host_groups (host_group)
+        on true
+
+),
+
+{% set by_name = 'order by host asc, host_id asc, host_group collate "C" asc' %}
+final as (
+
+    select
+        source,
+        trigger_id,
+        (array_agg(host {{ by_name }}))[1] as host,
+        (array_agg(host_group {{ by_name }}))[1] as host_group,
+        (array_agg(site {{ by_name }}))[1] as site,
+        (array_agg(rack {{ by_name }}))[1] as rack,
+        (array_agg(position {{ by_name }}))[1] as position,
+        coalesce(
+            min(service), (array_agg(host_service {{ by_name }}) filter (
+                where host_service is not null
+            ))[1]
+        ) as service,
+        jsonb_agg(distinct coalesce(rack, '(none)')) as racks,
+        jsonb_agg(distinct coalesce(host_group, '(none)')) as host_groups,
+        string_agg(distinct coalesce(host_group collate "C", '(none)'), ', ') as host_group_list,
+        bool_and(is_enabled) and coalesce(bool_or(is_monitored), false) as is_monitored,
+        max(seen_at) as seen_at
+    from trigger_hosts
+    group by source, trigger_id
 
 )
 

@@ -4,7 +4,6 @@ incidents as (
 
     select
         incident_id,
-        source,
         trigger_id,
         service,
         started_at,
@@ -14,7 +13,7 @@ incidents as (
 
 ),
 
-{{ incident_places() }},
+{{ trigger_places() }},
 
 service_teams as (
 
@@ -56,17 +55,28 @@ team_sprints as (
 -- Each incident once a team, by whichever of its host groups and service are the team's.
 team_incidents as (
 
-    select distinct
+    select
         incidents.incident_id,
         incidents.started_at,
         incidents.counted_until,
         {{ fold_case('service_teams.team') }} as folded_team
     from incidents
-    inner join incident_places on incidents.incident_id = incident_places.incident_id
+    inner join service_teams
+        on service_teams.kind = 'service' and incidents.service = service_teams.name
+
+    union
+
+    select
+        incidents.incident_id,
+        incidents.started_at,
+        incidents.counted_until,
+        {{ fold_case('service_teams.team') }} as folded_team
+    from incidents
+    inner join trigger_places on incidents.trigger_id = trigger_places.trigger_id
     inner join service_teams
         on
-            incident_places.place_kind = service_teams.kind
-            and incident_places.place = service_teams.name
+            trigger_places.place_kind = service_teams.kind
+            and trigger_places.place = service_teams.name
 
 ),
 
@@ -91,7 +101,8 @@ final as (
                 least(team_incidents.counted_until, team_sprints.finish_at)
                 - greatest(team_incidents.started_at, team_sprints.start_at)
             ) / 60
-        ), 0)::numeric(12, 2) as open_minutes,
+        -- of a sprint without incidents, least and greatest would give its own length
+        ) filter (where team_incidents.incident_id is not null), 0)::numeric(12, 2) as open_minutes,
         coalesce(team_sprints.planned_count, 0)::integer as planned_count,
         coalesce(team_sprints.completed_count, 0)::integer as completed_count
     from team_sprints

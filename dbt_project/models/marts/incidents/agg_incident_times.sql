@@ -3,8 +3,6 @@ with
 incidents as (
 
     select
-        incident_id,
-        source,
         trigger_id,
         service,
         severity_name,
@@ -23,46 +21,72 @@ incidents as (
 
 ),
 
-{{ incident_places() }},
+{{ trigger_places() }},
+
+placed as (
+
+    select
+        'all' as place_kind,
+        '(all)' as place,
+        incidents.*
+    from incidents
+
+    union all
+
+    select
+        'service' as place_kind,
+        incidents.service as place,
+        incidents.*
+    from incidents
+
+    union all
+
+    select
+        trigger_places.place_kind,
+        trigger_places.place,
+        incidents.*
+    from incidents
+    inner join trigger_places on incidents.trigger_id = trigger_places.trigger_id
+
+),
 
 cubed as (
 
     select
-        incident_places.place_kind,
-        incident_places.place,
+        place_kind,
+        place,
         case
-            when grouping(incidents.severity_name) = 1 then '(all)' else incidents.severity_name
+            when grouping(severity_name) = 1 then '(all)' else severity_name
         end as severity,
         case
-            when grouping(incidents.severity_name) = 1 then '(all)'
-            else min(incidents.severity_name_ru)
+            when grouping(severity_name) = 1 then '(all)'
+            else min(severity_name_ru)
         end as severity_name_ru,
         case
-            when grouping(incidents.started_quarter) = 1 then '(all)'
-            else incidents.started_quarter
+            when grouping(started_quarter) = 1 then '(all)'
+            else started_quarter
         end as quarter,
         count(*)::integer as incidents_count,
-        count(incidents.minutes_to_restore)::integer as restored_count,
-        count(incidents.acknowledged_at)::integer as acknowledged_count,
+        count(minutes_to_restore)::integer as restored_count,
+        count(acknowledged_at)::integer as acknowledged_count,
         percentile_cont(array[0.50, 0.75, 0.90]) within group (
-            order by incidents.minutes_to_acknowledge
+            order by minutes_to_acknowledge
         ) as minutes_to_acknowledge,
         percentile_cont(array[0.50, 0.75, 0.90]) within group (
-            order by incidents.minutes_to_restore
+            order by minutes_to_restore
         ) as minutes_to_restore,
-        count(*) filter (where incidents.is_acknowledged_in_time) as acknowledged_in_time_count,
-        count(*) filter (where incidents.acknowledged_at is null) as never_acknowledged_count,
-        count(*) filter (where incidents.end_kind = 'lost') as lost_count,
-        count(*) filter (where incidents.end_kind = 'by_hand') as by_hand_count,
-        count(*) filter (where incidents.is_noise) as noise_count,
-        count(*) filter (where incidents.is_flapping) as flapping_count,
-        bool_or(incidents.is_provisional) as is_provisional
-    from incidents
-    inner join incident_places on incidents.incident_id = incident_places.incident_id
+        count(*) filter (where is_acknowledged_in_time) as acknowledged_in_time_count,
+        count(*) filter (where acknowledged_at is null) as never_acknowledged_count,
+        count(*) filter (where end_kind = 'lost') as lost_count,
+        count(*) filter (where end_kind = 'by_hand') as by_hand_count,
+        count(*) filter (where is_noise) as noise_count,
+        count(*) filter (where is_flapping) as flapping_count,
+        bool_or(is_provisional) as is_provisional
+    from placed
     group by
-        incident_places.place_kind,
-        incident_places.place,
-        cube (incidents.severity_name, incidents.started_quarter)
+        place_kind,
+        place,
+        cube (severity_name, started_quarter)
 
 ),
 

@@ -14,29 +14,30 @@ incidents as (
         position,
         service,
         severity,
-        first_severity,
         severity_name,
         severity_name_ru,
         started_at,
-        acknowledged_at,
         ended_at,
         end_kind,
         is_suppressed_first,
         is_monitored,
-        acknowledgement_count,
         ticket,
         ticket_url
     from {{ ref('int_incidents') }}
 
 ),
 
+{{ said_of_incidents() }},
+
 -- Nobody knows how long a lost one was open: it takes no time.
 placed as (
 
     select
-        *,
+        incident_id,
+        trigger_id,
+        started_at,
         count(*) over (
-            partition by source, trigger_id
+            partition by trigger_id
             order by started_at
             range between interval '{{ var("flap_minutes", 60) }} minutes' preceding and current row
         ) >= {{ var('flap_count', 5) }} as ends_flapping,
@@ -47,50 +48,68 @@ placed as (
                     when 'lost' then started_at
                     else ended_at
                 end
-            ) over (by_start rows between unbounded preceding and 1 preceding),
+            ) over (
+                partition by trigger_id
+                order by started_at asc, length(incident_id) asc, incident_id collate "C" asc
+                rows between unbounded preceding and 1 preceding
+            ),
             true
         ) as begins_episode
     from incidents
-    window by_start as (
-        partition by source, trigger_id
-        order by started_at asc, length(incident_id) asc, incident_id collate "C" asc
-    )
 
 ),
 
 numbered as (
 
     select
-        *,
+        incident_id,
+        trigger_id,
         bool_or(ends_flapping) over (
-            partition by source, trigger_id
+            partition by trigger_id
             order by started_at
             range between current row and interval '{{ var("flap_minutes", 60) }} minutes' following
         ) as is_flapping,
-        count(*) filter (where begins_episode) over by_start as episode_number
+        count(*) filter (where begins_episode) over (
+            partition by trigger_id
+            order by started_at asc, length(incident_id) asc, incident_id collate "C" asc
+        ) as episode_number
     from placed
-    window by_start as (
-        partition by source, trigger_id
-        order by started_at asc, length(incident_id) asc, incident_id collate "C" asc
-    )
+
+),
+
+runs_of_triggers as (
+
+    select
+        incident_id,
+        is_flapping,
+        first_value(incident_id) over (
+            partition by trigger_id, episode_number
+            order by length(incident_id) asc, incident_id collate "C" asc
+        ) as episode_id
+    from numbered
 
 ),
 
 measured as (
 
     select
-        *,
-        first_value(incident_id) over (
-            partition by source, trigger_id, episode_number
-            order by length(incident_id) asc, incident_id collate "C" asc
-        ) as episode_id,
-        extract(epoch from ended_at - started_at) / 60 as minutes_open,
+        incidents.*,
+        said.acknowledged_at,
+        runs_of_triggers.is_flapping,
+        runs_of_triggers.episode_id,
+        coalesce(said.first_severity, incidents.severity) as first_severity,
+        coalesce(said.acknowledgement_count, 0) as acknowledgement_count,
+        extract(epoch from incidents.ended_at - incidents.started_at) / 60 as minutes_open,
         case
-            when acknowledged_at is not null
+            when said.acknowledged_at is not null
                 -- of a value that came late, people may have known before
-                then greatest(extract(epoch from acknowledged_at - started_at) / 60, 0)
+                then greatest(
+                    extract(epoch from said.acknowledged_at - incidents.started_at) / 60, 0
+                )
         end as minutes_to_acknowledge
-    from numbered
+    from incidents
+    inner join runs_of_triggers on incidents.incident_id = runs_of_triggers.incident_id
+    left join said on incidents.incident_id = said.incident_id
 
 ),
 

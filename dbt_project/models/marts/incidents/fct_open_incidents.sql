@@ -20,11 +20,7 @@ incidents as (
         severity_name,
         severity_name_ru,
         started_at,
-        acknowledged_at,
         is_acknowledged,
-        acknowledged_by,
-        last_comment,
-        last_comment_at,
         is_suppressed_now,
         ticket,
         ticket_url,
@@ -35,35 +31,41 @@ incidents as (
 
 ),
 
+{{ said_of_incidents() }},
+
 final as (
 
     select
-        incident_id,
-        source,
-        trigger_id,
-        trigger_name,
-        host,
-        host_group,
-        array_to_string(host_groups, ', ') as host_groups,
-        site,
-        rack,
-        position,
-        service,
-        severity,
-        severity_name,
-        severity_name_ru,
-        started_at,
-        acknowledged_at,
-        is_acknowledged,
-        case when is_acknowledged then acknowledged_by else '(none)' end as acknowledged_by,
-        last_comment,
-        last_comment_at,
-        is_suppressed_now as is_suppressed,
-        ticket,
-        ticket_url,
-        seen_at,
-        loaded_at
+        incidents.incident_id,
+        incidents.source,
+        incidents.trigger_id,
+        incidents.trigger_name,
+        incidents.host,
+        incidents.host_group,
+        incidents.host_groups,
+        incidents.site,
+        incidents.rack,
+        incidents.position,
+        incidents.service,
+        incidents.severity,
+        incidents.severity_name,
+        incidents.severity_name_ru,
+        incidents.started_at,
+        said.acknowledged_at,
+        incidents.is_acknowledged,
+        case
+            when incidents.is_acknowledged then coalesce(said.acknowledged_by, '(none)')
+            else '(none)'
+        end as acknowledged_by,
+        coalesce(said.last_comment, '(none)') as last_comment,
+        said.last_comment_at,
+        incidents.is_suppressed_now as is_suppressed,
+        incidents.ticket,
+        incidents.ticket_url,
+        incidents.seen_at,
+        incidents.loaded_at
     from incidents
+    left join said on incidents.incident_id = said.incident_id
 
 )
 

@@ -4,8 +4,9 @@ hosts as (
 
     select
         hostid,
-        host,
-        name,
+        -- names stand in one order, whatever the database's locale
+        host collate "C" as host,
+        name collate "C" as name,
         status,
         groups,
         tags,
@@ -19,7 +20,6 @@ host_groups as (
 
     select
         groupid,
-        -- names stand in one order, whatever the database's locale
         name collate "C" as name
     from {{ source('zabbix', 'host_groups') }}
 
@@ -33,12 +33,11 @@ final as (
         coalesce(nullif(hosts.name, ''), hosts.host) as host,
         -- one that is no longer listed is watched no longer
         hosts.status = 0 and hosts.seen_at = max(hosts.seen_at) over () as is_monitored,
-        array(
-            select host_groups.name
+        (
+            select coalesce(jsonb_agg(host_groups.name order by host_groups.name), '[]')
             from jsonb_array_elements(hosts.groups) as listed (host_group)
             inner join host_groups
                 on (listed.host_group ->> 'groupid')::bigint = host_groups.groupid
-            order by host_groups.name
         ) as host_groups,
         coalesce(
             nullif(hosts.inventory ->> 'location', ''), nullif(hosts.inventory ->> 'site_city', '')

@@ -16,10 +16,7 @@ final as (
     select
         triggers.triggerid::text as trigger_id,
         triggers.status = 0 as is_enabled,
-        array(
-            select listed.host ->> 'hostid'
-            from jsonb_array_elements(triggers.hosts) as listed (host)
-        ) as host_ids,
+        jsonb_path_query_array(triggers.hosts, '$[*].hostid') as host_ids,
         {{ zabbix_service('triggers.tags') }} as service
     from triggers
 

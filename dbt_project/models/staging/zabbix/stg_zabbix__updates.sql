@@ -1,5 +1,5 @@
 select
-    acknowledgeid as acknowledgement_id,
+    acknowledgeid as update_id,
     eventid::text as incident_id,
     userid::text as user_id,
     to_timestamp(clock) as said_at,
