@@ -18,10 +18,10 @@ export SQL VARS COUNTRY YEARS
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run extract build try status doctor psql report datalens docs calendar test test-slow test-long bench lint lock stop clean clean-data
+.PHONY: help run extract build try status doctor psql report datalens docs wall wall-templates calendar test test-slow test-long bench lint lock stop clean clean-data
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 run: $(VENV)/.installed ## load, build, test and publish; simulated data when nothing is configured
 	@$(IN_VENV) -m pipeline run --vars "$$VARS" $(ARGS)
@@ -52,6 +52,12 @@ datalens: $(VENV)/.installed ## write the DataLens workbook (LOCALE=ru, DATALENS
 
 docs: $(VENV)/.installed ## what every table and column means, with lineage, on a local page
 	@$(IN_VENV) -m pipeline docs
+
+wall: $(VENV)/.installed ## what burns now, on a page of this machine; the simulated company when nothing is configured
+	@$(IN_VENV) -m wall $(ARGS)
+
+wall-templates: $(VENV)/.installed ## render the examples of the ticket templates and compare (ARGS=--write keeps them)
+	@$(IN_VENV) -m wall templates $(ARGS)
 
 calendar: $(VENV)/.installed ## write a country's holidays into work_calendar_days.csv (COUNTRY=RU YEARS=2024-2027)
 	@$(IN_VENV) -m pipeline.calendar "$$COUNTRY" "$$YEARS"

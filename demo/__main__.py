@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 import threading
+import time
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,6 +18,7 @@ from demo.tracker import Tracker
 from demo.yandex_tracker import server as yandex_tracker
 from demo.youtrack import server as youtrack
 from demo.youtrack.recorded import RecordingError, load
+from demo.zabbix import live
 from demo.zabbix import server as zabbix
 
 SERVERS = {"youtrack": youtrack, "yandex": yandex_tracker, "zabbix": zabbix}
@@ -72,7 +74,14 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--with-monitoring", action="store_true",
         help="serve the company's Zabbix, too, on a free port; a second line says where",
     )  # fmt: skip
+    parser.add_argument(
+        "--live", action="store_true",
+        help="the company stands at the present moment, and in its Zabbix incidents begin, are "
+        "taken and end; needs --with-monitoring",
+    )  # fmt: skip
     options = parser.parse_args(given)
+    if options.live and not options.with_monitoring:
+        parser.error("--live is for a company with its monitoring")
     if options.with_monitoring and (options.tracker == "zabbix" or options.recorded is not None):
         parser.error("a monitoring stands beside the tracker of a made-up company")
     if options.recorded is not None and options.tracker != "youtrack":
@@ -106,6 +115,7 @@ def tracker(options: argparse.Namespace) -> Tracker:
     else:
         served = Company(
             options.issues, options.seed, options.today,
+            now=int(time.time() * 1000) if options.live else None,
             activities_per_issue=options.activities_per_issue,
         )  # fmt: skip
     served.timezone = options.timezone
@@ -144,7 +154,10 @@ def main(given: list[str] | None = None) -> int:
     _say(server)
     if options.with_monitoring:
         incidents = len(served.issues) // ISSUES_AN_INCIDENT
-        _say(zabbix.start(served, latency_ms=options.latency_ms, incidents=incidents))
+        monitoring = zabbix.start(served, latency_ms=options.latency_ms, incidents=incidents)
+        _say(monitoring)
+        if options.live:
+            live.begin(monitoring)
     gc.collect()
     gc.freeze()  # a million lasting objects: collecting them again and again would cost answers
     if os.environ.get("DEMO_EXIT_ON_EOF") == "1":

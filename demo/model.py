@@ -225,6 +225,8 @@ class Issue(Entity):
     # (moment, how many activities came before): comments and votes, which are no activities here
     comments: list[tuple[int, int]] = field(default_factory=list)
     deleted_sprints: tuple[Sprint, ...] = ()
+    # of those that were made over the API
+    description: str | None = None
     type_name = "Issue"
 
     @property

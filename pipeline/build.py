@@ -270,6 +270,13 @@ class Dbt:
         """Build `pipeline_status` alone into `marts_next`."""
         self._invoke("run", "--select", "pipeline_status", "--no-write-json")
 
+    def build_open_incidents(self) -> None:
+        """Build what the wall shows, with all that it stands on, into `marts_next`."""
+        self._invoke(
+            "build", "--select", "+fct_open_incidents", "+agg_incident_heat",
+            "--exclude-resource-type", "unit_test", "test", "--no-write-json",
+        )  # fmt: skip
+
     def write_docs(self) -> Path:
         """Write the lineage site as one static file; returns where it is."""
         # a folder of its own: over the published marts, the project is parsed with other vars

@@ -102,7 +102,7 @@ def open_database(*, is_demo: bool) -> Database:
     """
     if database_is_given():
         return _given()
-    return _embedded(DEMO_DATABASE if is_demo else OWN_DATABASE)
+    return embedded_database(DEMO_DATABASE if is_demo else OWN_DATABASE)
 
 
 def find_database(*, is_demo: bool) -> Database | None:
@@ -145,7 +145,8 @@ def _given() -> Database:
         connection.close()
 
 
-def _embedded(name: str) -> Database:
+def embedded_database(name: str) -> Database:
+    """A database of the embedded server, both made where they are not there."""
     socket_directory = embedded.start(PROJECT_ROOT / ".local" / "postgres")
     administration = Database(
         host=str(socket_directory), port=embedded.PORT, user=embedded.SUPERUSER, name="postgres",

@@ -54,7 +54,7 @@ def more_draws(*values: Any) -> list[Any]:
 # every setting of a run, so that no test sees the developer's own
 CLEANED = (
     "PG", "YOUTRACK_", "YANDEX_TRACKER_", "ZABBIX_", "RUN_", "SENTRY_", "DBT_", "DATALENS_",
-    "REPORT_", "LOCALE", "DEMO_", "BUILD_", "STATSD_", "METRICS_", "CLICKHOUSE_",
+    "WALL_", "REPORT_", "LOCALE", "DEMO_", "BUILD_", "STATSD_", "METRICS_", "CLICKHOUSE_",
     # what `make test ARGS=…` hands on to a make within
     "MAKE", "MFLAGS", "ARGS", "SQL", "VARS",
 )  # fmt: skip

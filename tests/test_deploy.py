@@ -19,11 +19,13 @@ from dotenv import dotenv_values
 from demo.youtrack.server import Server
 from extract.sources import SOURCES
 from pipeline.settings import DATABASE_IS_GIVEN_BY, KNOWN_VARIABLES, own_variables
+from wall.settings import WallSettings
 
 DEPLOY = REPOSITORY / "deploy"
 DOCKERFILE = DEPLOY / "Dockerfile"
 IGNORED = DEPLOY / "Dockerfile.dockerignore"
 SERVICE = DEPLOY / "systemd" / "lead-time.service"
+WALL = DEPLOY / "systemd" / "lead-time-wall.service"
 TIMER = DEPLOY / "systemd" / "lead-time.timer"
 ONE_COMMAND = "python -m pipeline run"
 
@@ -261,6 +263,19 @@ def test_the_job_may_write_to_its_volume_only_and_reads_the_checkout_s_definitio
     assert (DEPLOY / job["build"]["context"] / job["build"]["dockerfile"]).samefile(DOCKERFILE)
 
 
+def test_the_wall_is_reached_from_this_host_alone_and_changes_nothing_of_the_image():
+    services = _compose("compose.yaml")["services"]
+    wall = services["wall"]
+    assert all(port.startswith("127.0.0.1:") for port in wall["ports"])
+    assert wall["command"] == ["python", "-m", "wall"]
+    assert wall["image"] == services["lead-time"]["image"]
+    assert wall["read_only"] is True and wall["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in wall["security_opt"]
+    assert wall["profiles"], "`up` starts the database only"
+    assert wall["environment"].items() >= services["lead-time"]["environment"].items()
+    assert all(volume.endswith(":ro") for volume in wall["volumes"])
+
+
 def test_compose_joins_datalens_s_network_and_standalone_makes_one():
     assert _compose("compose.yaml")["networks"]["datalens"]["external"] is True
     alone = _compose("compose.yaml", "compose.standalone.yaml")["networks"]["datalens"]
@@ -276,7 +291,8 @@ def test_the_environment_s_example_names_what_is_read():
         re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
     )
     assert interpolated <= named
-    assert named - interpolated <= own_variables()
+    of_the_wall = {name.upper() for name in WallSettings.model_fields}
+    assert named - interpolated <= own_variables() | of_the_wall
     assert not any(dotenv_values(example).values()), "an example holds no value"
     assert _run("git", "check-ignore", "-q", "deploy/.env", cwd=REPOSITORY).returncode == 0
 
@@ -424,7 +440,7 @@ def _units_in(folder: Path) -> list[Path]:
     (root / ".venv" / "bin").mkdir(parents=True)
     (root / ".venv" / "bin" / "python").symlink_to(sys.executable)
     copies = []
-    for unit in (SERVICE, TIMER):
+    for unit in (SERVICE, TIMER, WALL):
         copies.append(folder / unit.name)
         text = unit.read_text(encoding="utf-8").replace("/opt/lead-time", str(root))
         copies[-1].write_text(text, encoding="utf-8")
@@ -433,25 +449,28 @@ def _units_in(folder: Path) -> list[Path]:
 
 def test_systemd_understands_the_units_and_not_a_broken_one(tmp_path: Path):
     analyze = _tool("systemd-analyze")
-    service, timer = _units_in(tmp_path)
-    verified = _run(analyze, "verify", service, timer)
+    service, timer, wall = _units_in(tmp_path)
+    verified = _run(analyze, "verify", service, timer, wall)
     assert (verified.returncode, verified.stderr.strip()) == (0, "")
     service.write_text(service.read_text().replace("MemoryMax=2G", "MemoryMax=lots"))
     assert "Invalid memory limit" in _run(analyze, "verify", service).stderr
 
 
 def test_the_service_is_hardened_by_systemd_s_own_judgement(tmp_path: Path):
-    service, timer = _units_in(tmp_path)
+    service, timer, wall = _units_in(tmp_path)
     lines = service.read_text(encoding="utf-8").splitlines()
     wanted = {"NoNewPrivileges=yes", "PrivateTmp=yes", "ProtectSystem=strict", "Type=oneshot"}
     assert wanted <= set(lines)
     assert any(line.startswith("MemoryMax=") for line in lines)
     assert "Persistent=true" in timer.read_text(encoding="utf-8")
     # 2.0 of 10; 9.6 without the hardening
-    judged = _run(_tool("systemd-analyze"), "security", "--offline=true", "--threshold=20", service)
-    if "unrecognized option" in judged.stderr:
-        pytest.skip("this systemd judges running units only")
-    assert judged.returncode == 0, judged.stdout[-400:] + judged.stderr
+    for unit in (service, wall):
+        judged = _run(
+            _tool("systemd-analyze"), "security", "--offline=true", "--threshold=20", unit
+        )
+        if "unrecognized option" in judged.stderr:
+            pytest.skip("this systemd judges running units only")
+        assert judged.returncode == 0, judged.stdout[-400:] + judged.stderr
 
 
 def test_logrotate_understands_its_file(tmp_path: Path):

@@ -18,6 +18,8 @@ ROOMS = {
     "report": {"extract"},
     "datalens": {"extract"},
     "pipeline": {"extract", "report", "datalens"},
+    # a service of its own above all others; the simulated company is for a start without settings
+    "wall": {"extract", "report", "pipeline", "demo"},
 }
 # names that are only looked at, to keep the former command alive
 ALIASES = {REPOSITORY / "extract" / "__main__.py"}

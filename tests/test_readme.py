@@ -13,7 +13,7 @@ from pipeline.settings import own_variables
 
 README, IN_RUSSIAN = REPOSITORY / "README.md", REPOSITORY / "README.ru.md"
 PAGES = [README, IN_RUSSIAN, *sorted((REPOSITORY / "docs").glob("*.md"))]
-FOLDERS = "bench|datalens|dbt_project|demo|deploy|docs|extract|pipeline|report|tests|youtrack"
+FOLDERS = "bench|datalens|dbt_project|demo|deploy|docs|extract|pipeline|report|tests|wall|youtrack"
 WRITTEN_BY_THE_READER = {
     "deploy/.env",
     "dbt_project/models/marts/agg_my_numbers.sql",

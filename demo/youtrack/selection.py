@@ -410,7 +410,7 @@ SHAPES: dict[str, dict[str, Getter]] = {
         "customFields": _constant(FIELDS),
         "isDraft": _constant(False),
         "draftOwner": _constant(None),
-        "description": _constant(None),
+        "description": lambda issue: issue.description,
         "wikifiedDescription": _constant(""),
         "votes": _constant(0),
         "comments": _constant(()),

@@ -220,6 +220,13 @@ def _application(server: Server) -> Flask:
         route(path, answer)
     route("/issuesGetter/count", answers.count, methods=["POST"])
 
+    def create() -> Response:
+        with tracker.lock:
+            return json_answer(server.selection().render(answers.create(request.get_json())))
+
+    for base in ("/api", "/youtrack/api"):
+        app.add_url_rule(f"{base}/issues", f"{base} create", create, methods=["POST"])
+
     app.register_error_handler(Refused, lambda refused: refused.response)
     app.register_error_handler(
         BadFieldsError, lambda error: failure(400, "bad_request", f"Invalid fields: {error}")
@@ -301,6 +308,15 @@ class Answers:
 
     def projects(self) -> list[Project]:
         return [p for p in self.tracker.projects if not p.hidden and not self._is_guest()]
+
+    def create(self, body: dict[str, Any]) -> Issue:
+        """A new issue, as `POST /api/issues` makes it."""
+        project = self.project(body.get("project", {}).get("id", ""))
+        if not body.get("summary"):
+            raise Refused(failure(400, "bad_request", "Summary is required"))
+        issue = self.tracker.create_issue(project, body["summary"])
+        issue.description = body.get("description")
+        return issue
 
     def project(self, id: str) -> Project:  # noqa: A002
         for project in self.projects():

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from demo.zabbix.monitoring import Event, Host, Monitoring, Trigger
+from demo.zabbix.monitoring import (
+    ACKNOWLEDGE,
+    CLOSE,
+    MESSAGE,
+    Event,
+    Host,
+    Monitoring,
+    Trigger,
+)
 
 Json = dict[str, Any]
 Params = dict[str, Any]
@@ -24,6 +32,10 @@ class TooMuchError(Exception):
 
 class UnknownMethodError(Exception):
     """The API has no such method."""
+
+
+class NoPermissionError(Exception):
+    """An object that is not there, or not for this user: the answer is the same."""
 
 
 class Api:
@@ -42,8 +54,10 @@ class Api:
             "maintenance.get": self._maintenances,
         }
 
-    def answer(self, method: str, params: Params) -> list[Json] | str:
-        """The result of one call."""
+    def answer(self, method: str, params: Params, user: int = 1) -> list[Json] | Json | str:
+        """The result of one call. `user`: whose token it was."""
+        if method == "event.acknowledge":
+            return self._acknowledge(params, user)
         if method not in self._methods:
             raise UnknownMethodError(method)
         rows = self._methods[method](params)
@@ -81,6 +95,22 @@ class Api:
             if event.id >= start and self._sees(event.trigger.host)
         ]
         return [self._event(event, params) for event in _some(events, params, "eventid")]
+
+    def _acknowledge(self, params: Params, user: int) -> Json:
+        """Of events that are seen, all or none; a recovery cannot be acknowledged."""
+        ids = _numbers(params["eventids"])
+        events = [self.monitoring.events.get(key) for key in ids]
+        for event in events:
+            if event is None or event.value != 1 or not self._sees_events_of(event.trigger):
+                raise NoPermissionError
+        action = int(params["action"])
+        for event in events:
+            message = params.get("message", "") if action & MESSAGE else ""
+            self.monitoring.acknowledge(
+                event, message, user=user, is_seen=bool(action & ACKNOWLEDGE),
+                close=bool(action & CLOSE),
+            )  # fmt: skip
+        return {"eventids": [str(key) for key in ids]}
 
     def _event(self, event: Event, params: Params) -> Json:
         row: Json = {

@@ -34,6 +34,9 @@ _PARAMETERS = {
         "monitored_hosts", "with_triggers",
     }),
     "hostgroup.get": frozenset({"groupids", "hostids", "with_hosts"}),
+    "event.acknowledge": frozenset({
+        "eventids", "action", "message", "severity", "suppress_until", "cause_eventid",
+    }),
     "maintenance.get": frozenset({
         "maintenanceids", "groupids", "hostids", "selectHostGroups", "selectHosts", "selectTags",
         "selectTimeperiods",
@@ -59,7 +62,13 @@ class Dialect:
         self.version = version
         self.number = tuple(map(int, version.split(".")[:2]))
 
-    def admit(self, body: Json, header: str, token: str) -> Json:
+    def given(self, body: Json, header: str) -> Any:
+        """The token of a call."""
+        if self.number >= (6, 4) and header:
+            return header.removeprefix("Bearer ")
+        return body.get("auth")
+
+    def admit(self, body: Json, header: str, *tokens: str) -> Json:
         """The call as 6.0 would be asked it, without a token. Raises RefusedError."""
         if body["method"] == "apiinfo.version":
             if "auth" in body or (header and self.number >= (6, 4)):
@@ -72,10 +81,7 @@ class Dialect:
             raise RefusedError(
                 -32600, "Invalid Request.", 'Invalid parameter "/": unexpected parameter "auth".'
             )
-        given = body.get("auth")
-        if self.number >= (6, 4) and header:
-            given = header.removeprefix("Bearer ")
-        if given != token:
+        if self.given(body, header) not in tokens:
             raise RefusedError(-32602, "Invalid params.", _NOT_ADMITTED)
         params = dict(body.get("params") or {})
         return {**body, "params": self._params(body["method"], params)}

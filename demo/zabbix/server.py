@@ -25,7 +25,7 @@ from flask import Flask, Response, request
 from demo import faults, serving
 from demo.company import Company
 from demo.serving import json_answer
-from demo.zabbix.api import Api, Json, TooMuchError, UnknownMethodError
+from demo.zabbix.api import Api, Json, NoPermissionError, TooMuchError, UnknownMethodError
 from demo.zabbix.dialect import Dialect, RefusedError
 from demo.zabbix.story import tell
 
@@ -46,6 +46,8 @@ class Server(serving.Server):
         self.monitoring = tell(company, incidents)
         self.api = Api(self.monitoring)
         self.dialect = Dialect(VERSION)
+        # of people: token → user id; the server's own is that of user 1, who only reads
+        self.viewers: dict[str, int] = {}
         self.calls: list[tuple[str, Json]] | None = None
 
     @property
@@ -78,17 +80,22 @@ class Server(serving.Server):
     def _respond(self, body: Json) -> Json:
         answer: Json = {"jsonrpc": "2.0"}
         try:
-            call = self.dialect.admit(body, request.headers.get("Authorization", ""), self.token)
+            header = request.headers.get("Authorization", "")
+            call = self.dialect.admit(body, header, self.token, *self.viewers)
+            user = self.viewers.get(self.dialect.given(body, header), 1)
             if self.calls is not None:
                 self.calls.append((body["method"], body.get("params") or {}))
             if call["method"] == "apiinfo.version":
                 answer["result"] = self.dialect.version
             else:
                 with self.tracker.lock:
-                    result = self.api.answer(call["method"], call["params"])
+                    result = self.api.answer(call["method"], call["params"], user)
                 answer["result"] = self.dialect.answer(body, result)
         except RefusedError as refused:
             answer["error"] = refused.error
+        except NoPermissionError:
+            data = "No permissions to referred object or it does not exist!"
+            answer["error"] = {"code": -32500, "message": "Application error.", "data": data}
         except UnknownMethodError as unknown:
             data = f'Incorrect API "{str(unknown).partition(".")[0]}".'
             answer["error"] = {"code": -32601, "message": "Method not found.", "data": data}

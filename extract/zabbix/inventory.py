@@ -52,8 +52,8 @@ def read_details(work: Work, host_ids: Sequence[int]) -> Tables:
     hosts, triggers = work.reader.details(host_ids, work.journal.triggers_to_read())
     groups = work.reader.client.words.groups
     return {
-        "hosts": [work.listed(HOSTS, [_host(host, groups) for host in hosts])],
-        "triggers": [work.listed(TRIGGERS, [_trigger(trigger) for trigger in triggers])],
+        "hosts": [work.listed(HOSTS, [host(each, groups) for each in hosts])],
+        "triggers": [work.listed(TRIGGERS, [trigger(each) for each in triggers])],
     }
 
 
@@ -70,7 +70,8 @@ def listed(work: Work, groups: Sequence[Entity], maintenances: Sequence[Entity])
     }
 
 
-def _host(row: Entity, groups: str) -> Entity:
+def host(row: Entity, groups: str) -> Entity:
+    """A host as raw keeps it. `groups`: what the version calls them."""
     return {
         **answers.fitted(HOSTS, row),
         "groups": answers.ids(row[groups], "groupid"),
@@ -79,7 +80,8 @@ def _host(row: Entity, groups: str) -> Entity:
     }
 
 
-def _trigger(row: Entity) -> Entity:
+def trigger(row: Entity) -> Entity:
+    """A trigger as raw keeps it."""
     return {
         **answers.fitted(TRIGGERS, row),
         "hosts": answers.ids(row["hosts"], "hostid"),

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2's own name)
 
 from extract import journal
 from extract.journal import Journal
+from extract.tables import Table
 from extract.zabbix.client import SERVICE
 from extract.zabbix.tables import ACKNOWLEDGEMENTS, EVENTS, TABLES
 
 SCHEMA = "raw_zabbix"
+
+# "zbxwrite" in ASCII, read as a bigint: held by whoever writes into raw, a load or a watch
+WRITE_LOCK = int.from_bytes(b"zbxwrite", "big")
 
 # a problem that was closed so long ago gets no comment any more
 DAYS_WITH_COMMENTS = 7
@@ -89,6 +94,20 @@ class ZabbixJournal(Journal):
         """Take the texts of all messages out of raw."""
         self._do("update raw_zabbix.acknowledgements set message = null where message is not null")
 
+    def take_turn(self, *, is_waiting: bool) -> bool:
+        """From now on nobody else writes into raw; returns whether it is so.
+
+        A load waits for its turn, which the round of a watch delays by seconds.
+        """
+        if is_waiting:
+            self._do("select pg_advisory_lock(%(key)s)", key=WRITE_LOCK)
+            return True
+        return self._rows("select pg_try_advisory_lock(%(key)s)", key=WRITE_LOCK)[0][0]
+
+    def leave_turn(self) -> None:
+        """Let others write."""
+        self._do("select pg_advisory_unlock(%(key)s)", key=WRITE_LOCK)
+
     # --- what raw knows
 
     def is_filling(self) -> bool:
@@ -127,8 +146,42 @@ class ZabbixJournal(Journal):
         )
         return [row[0] for row in rows]
 
-    def take_listed(self, listed: Sequence[int]) -> None:
-        """Write down which problems are listed as open now."""
+    def listed(self) -> list[int]:
+        """The problems that were listed as open when somebody looked last."""
+        return [row[0] for row in self._rows("select eventid from raw_zabbix.events "
+                                             "where is_listed")]  # fmt: skip
+
+    def index_listed(self) -> None:
+        """Find what is listed without reading the whole past: of 600,000 events in 0.6 ms, not in
+        120."""
+        self._do(
+            "create index if not exists events_listed on raw_zabbix.events (eventid) "
+            "where is_listed"
+        )
+
+    def known(self, table: Table, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """The rows that raw has of a table, by their key, as Zabbix said them."""
+        columns = [column.name for column in table.columns if column.path]
+        statement = sql.SQL("select {columns} from {table} where {key} = any(%(ids)s)").format(
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            table=sql.Identifier(SCHEMA, table.name),
+            key=sql.Identifier(table.key),
+        )
+        rows = self._rows(statement, ids=list(ids))
+        return {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
+
+    def triggers_of(self, event_ids: Sequence[int]) -> list[int]:
+        """The triggers of these events."""
+        rows = self._rows(
+            "select distinct objectid from raw_zabbix.events where eventid = any(%(ids)s) "
+            "order by objectid",
+            ids=list(event_ids),
+        )
+        return [row[0] for row in rows]
+
+    def take_listed(self, listed: Sequence[int]) -> bool:
+        """Write down which problems are listed as open now; returns whether any has changed."""
+        is_changed = False
         parameters = {"listed": list(listed)}
         for statement in (
             "update raw_zabbix.events set is_listed = true "
@@ -136,7 +189,8 @@ class ZabbixJournal(Journal):
             "update raw_zabbix.events set is_listed = false "
             "where is_listed and not eventid = any(%(listed)s)",
         ):
-            self._do(statement, **parameters)
+            is_changed = self._do(statement, **parameters) > 0 or is_changed
+        return is_changed
 
     def triggers_to_read(self) -> list[int]:
         """The triggers of all that came since the last run that came to its end, and of all that
@@ -175,6 +229,8 @@ class ZabbixJournal(Journal):
         """The newest moment of an event, in seconds."""
         return self._rows("select max(clock) from raw_zabbix.events")[0][0]
 
-    def _do(self, statement: str, **parameters: Any) -> None:
+    def _do(self, statement: str, **parameters: Any) -> int:
+        """Execute a statement; returns how many rows it concerned."""
         with self._connection.cursor() as cursor:
             cursor.execute(statement, parameters)
+            return cursor.rowcount

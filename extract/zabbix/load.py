@@ -61,6 +61,7 @@ def load(source: Source, order: Load, *, patience: Patience | None = None) -> Lo
     connection = connect(order.dsn)
     try:
         journal = ZabbixJournal(connection, order.identity or identity(source.url), order.run_id)
+        journal.take_turn(is_waiting=True)
         journal.open(source_moved=order.source_moved)
         reader.client.introduce()
         if journal.moved_from:

@@ -16,6 +16,7 @@ from extract.tables import Entity, Table
 from extract.tracker import Load
 from extract.zabbix.journal import ZabbixJournal
 from extract.zabbix.reader import Reader
+from extract.zabbix.upserts import Upserts
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Work:
     """One load at work."""
 
     reader: Reader
-    packages: Landing
+    packages: Landing | Upserts
     journal: ZabbixJournal
     findings: Findings
     order: Load
