@@ -160,7 +160,9 @@ def own_memory(pid: int) -> float:
     """MB of a process that it shares with nobody."""
     with suppress(OSError):
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-        return int(status.partition("RssAnon:")[2].split()[0]) / 1024
+        # one that has just ended has no such line
+        taken = status.partition("RssAnon:")[2].split()
+        return int(taken[0]) / 1024 if taken else 0
     return 0
 
 
