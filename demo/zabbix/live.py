@@ -36,16 +36,13 @@ def happen(monitoring: Monitoring, rng: random.Random) -> None:
     """One thing: an incident begins, is taken, is spoken of or ends."""
     with monitoring.lock:
         burning = monitoring.open_problems()
-        dice = rng.random()
+        free = [event for event in burning if not event.is_acknowledged]
         if rng.random() < 0.03:
             _power_cut(monitoring, rng)
-        elif len(burning) < USUALLY_OPEN * dice * 2:
+        elif len(burning) < USUALLY_OPEN * 2 * rng.random():
             _begin_one(monitoring, rng.choice(list(monitoring.triggers.values())))
-        elif free := [event for event in burning if not event.is_acknowledged]:
-            if dice < 0.7:
-                _take(monitoring, rng, rng.choice(free))
-            else:
-                monitoring.recover(rng.choice(burning).trigger)
+        elif free and rng.random() < 0.5:
+            _take(monitoring, rng, rng.choice(free))
         elif burning:
             monitoring.recover(rng.choice(burning).trigger)
 
