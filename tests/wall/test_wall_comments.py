@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,9 +142,14 @@ def test_a_zabbix_that_is_down_is_told_apart_from_one_that_may_have_written(
 
 def test_the_token_is_in_no_log_and_in_no_file(
     database: House, zabbix: Server, wall: Running, caplog: pytest.LogCaptureFixture,
-    server: PostgresServer, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.DEBUG)
+    # those, too, that a library has silenced in this process
+    for name in list(logging.root.manager.loggerDict):
+        caplog.set_level(logging.DEBUG, logger=name)
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
     [event] = open_ones(database, zabbix, wall, 1)
     say(wall, [str(event.id)])
     zabbix.fault("html", "event.acknowledge", count=1)
