@@ -1,7 +1,8 @@
 """`python -m bench.incidents`: what the marts of incidents take, and how soon the open ones answer.
 
 The made-up company's hosts and triggers, with as many incidents over two years as are asked for: a
-problem and its recovery each, every fifth acknowledged, a thousand still open.
+problem and its recovery each, every fifth acknowledged, a thousand still open. The heat map
+is built twice: beside the others, as by a run, and alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 
 import psycopg2
 from rich.console import Console
@@ -74,10 +77,11 @@ select
     eventid, eventid, 1 + eventid %% 7, clock + 300, 6, 0, 0, 'seen', now(), 'bench', eventid::text
 from made where eventid %% 10 = 1;
 """
+HEAT = "agg_incident_heat"
 # without the sprints, which ask for a tracker's models
 MODELS = (
     "severity_names", "host_racks", "service_teams", "path:dbt_project/models/staging/zabbix",
-    "path:dbt_project/models/intermediate/incidents", "fct_incidents", "agg_incident_heat",
+    "path:dbt_project/models/intermediate/incidents", "fct_incidents", HEAT,
     "agg_incident_times", "fct_open_incidents",
 )  # fmt: skip
 BUILD = """
@@ -112,7 +116,8 @@ def main() -> int:
                 ))  # fmt: skip
             cursor.execute(FILL, {"incidents": options.incidents, "open": OPEN})
             cursor.execute("vacuum analyze")
-            seconds = _build(str(host), folder)
+            seconds = _build(str(host), folder, MODELS)
+            alone = _build(str(host), folder, (HEAT,))[HEAT]
             table = Table("model", "seconds")
             for name, taken in sorted(seconds.items(), key=lambda each: -each[1]):
                 table.add_row(name, f"{taken:.1f}")
@@ -121,22 +126,22 @@ def main() -> int:
             console.print(f"{cursor.fetchone()[0]:,} open incidents of {options.incidents:,}:")
             console.print(f"{_answers(cursor):,.0f} ms for all of them")
         connection.close()
-    is_met = seconds["agg_incident_heat"] <= TARGET_SECONDS
-    console.print(f"heat within {TARGET_SECONDS} s: {'yes' if is_met else 'no'}")
+    is_met = alone <= TARGET_SECONDS
+    console.print(f"{HEAT} alone: {alone:.1f} s (at most {TARGET_SECONDS})")
     return 0 if is_met else 1
 
 
-def _build(host: str, folder: object) -> dict[str, float]:
+def _build(host: str, folder: Path, models: Sequence[str]) -> dict[str, float]:
     """Seconds by model and test."""
     profiles = folder / "profiles"
-    profiles.mkdir()
+    profiles.mkdir(exist_ok=True)
     (profiles / "profiles.yml").write_bytes((PROJECT_ROOT / "profiles.example.yml").read_bytes())
     done = subprocess.run(  # noqa: S603
         [
             sys.executable, "-c", BUILD, "--profiles-dir", str(profiles),
             "--target-path", str(profiles), "--log-path", str(profiles),
             "--exclude-resource-type", "unit_test", "--indirect-selection", "cautious",
-            "--vars", "{monitorings: [zabbix]}", "--select", *MODELS,
+            "--vars", "{monitorings: [zabbix]}", "--select", *models,
         ],
         cwd=PROJECT_ROOT, capture_output=True, text=True, check=False,
         env={
