@@ -7,7 +7,6 @@ there is none, or nobody knows; for the last one `find` looks among the newest.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
@@ -28,7 +27,7 @@ NEWEST = 100
 # somebody on the way gave up, or the tracker did after it had begun
 _DOUBTFUL = frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
-_YOUTRACK_KEY = re.compile(r"[\w-]{1,40}-\d{1,12}")
+_KEY = re.compile(r"[\w-]{1,40}-\d{1,12}")
 
 
 class RefusedError(RunError):
@@ -180,13 +179,8 @@ class YouTrackDesk:
             )  # fmt: skip
         except RefusedError as error:
             raise DoubtfulError(str(error)) from None
-        return self._marked_one(found, mark)
-
-    def _marked_one(self, found: Any, mark: str) -> Ticket | None:
-        for each in _rows(found, "YouTrack"):
-            if _has_mark(each.get("description"), mark):
-                return self._ticket(each)
-        return None
+        there = _marked_one(found, mark, "YouTrack")
+        return self._ticket(there) if there else None
 
     def _project(self, short_name: str) -> tuple[str, str]:
         """Where the API stands, and the id of the project."""
@@ -207,7 +201,7 @@ class YouTrackDesk:
     def _ticket(self, answer: Any) -> Ticket:
         key = answer.get("idReadable") if isinstance(answer, dict) else None
         # it becomes an address
-        if not isinstance(key, str) or not _YOUTRACK_KEY.fullmatch(key):
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
             raise DoubtfulError("YouTrack answered without the id of a ticket")
         return Ticket(key, f"{self._address}/issue/{key}")
 
@@ -251,19 +245,19 @@ class YandexTrackerDesk:
             )
         except RefusedError as error:
             raise DoubtfulError(str(error)) from None
-        for each in _rows(found, "Yandex.Tracker"):
-            if _has_mark(each.get("description"), mark):
-                return self._ticket(each)
-        return None
+        there = _marked_one(found, mark, "Yandex.Tracker")
+        return self._ticket(there) if there else None
 
     def _ticket(self, answer: Any) -> Ticket:
         key = answer.get("key") if isinstance(answer, dict) else None
-        if not isinstance(key, str) or not _YOUTRACK_KEY.fullmatch(key):
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
             raise DoubtfulError("Yandex.Tracker answered without the key of a ticket")
         return Ticket(key, f"{self._page}/{key}")
 
 
-def _rows(found: Any, title: str) -> Iterable[dict[str, Any]]:
+def _marked_one(found: Any, mark: str, title: str) -> dict[str, Any] | None:
+    """The first issue of a tracker's list that has the mark."""
     if not isinstance(found, list):
         raise DoubtfulError(f"{title} answered with something that is no list")
-    return (each for each in found if isinstance(each, dict))
+    rows = (each for each in found if isinstance(each, dict))
+    return next((each for each in rows if _has_mark(each.get("description"), mark)), None)

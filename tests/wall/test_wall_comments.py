@@ -140,7 +140,7 @@ def test_a_zabbix_that_is_down_is_told_apart_from_one_that_may_have_written(
     assert len(event.acknowledgements) == 1
 
 
-def test_the_token_is_in_no_log_and_in_no_file(
+def test_the_token_is_in_no_log_and_in_no_table(
     database: House, zabbix: Server, wall: Running, caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
