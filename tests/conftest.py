@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -17,12 +18,15 @@ import psycopg2
 import pytest
 from extracting import Extraction, extraction
 from pages import CHROMIUM, DRIVER
+from parses import Parses, Place
 from psycopg2 import sql
 from warm import WarmProcess
 
 from demo.company import Company
 from demo.youtrack.server import Server, start
+from extract.errors import UsageError
 from pipeline import embedded
+from pipeline.build import parse_vars
 from report.browser import OPTIONS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -106,6 +110,8 @@ class PostgresServer:
             **({"DBT_TARGET_PATH": str(self.targets / database)} if self.targets else {}),
         }
 
+
+PARSES = Parses()
 
 # Waits for the end of the session, however it ends, and stops what servers are left in its folder.
 GUARD = """
@@ -196,20 +202,39 @@ class Project:
         self, *arguments: str, environment: dict[str, str] | None = None, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         """`python -m pipeline …` there, with nothing configured but `environment`."""
-        if self.warm:
-            with tempfile.TemporaryDirectory() as folder:
-                return self.warm.run(
-                    arguments, clean_environment(environment), Path(folder), timeout
-                )
-        return subprocess.run(
-            [sys.executable, "-m", "pipeline", *arguments],
-            cwd=self.root,
-            env=clean_environment(environment),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        given = clean_environment(environment)
+        with self._reading(arguments, given):
+            if self.warm:
+                with tempfile.TemporaryDirectory() as folder:
+                    return self.warm.run(arguments, given, Path(folder), timeout)
+            return subprocess.run(
+                [sys.executable, "-m", "pipeline", *arguments],
+                cwd=self.root,
+                env=given,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
+
+    def _reading(
+        self, arguments: tuple[str, ...], given: dict[str, str]
+    ) -> AbstractContextManager[None]:
+        """What dbt reads of the project, by the vars and the sources of the command."""
+        names = {"PGHOST", "PGPORT", "PGUSER", "PGDATABASE"}
+        if arguments[:1] not in (("run",), ("build",)) or not names <= given.keys():
+            return nullcontext()
+        text = arguments[arguments.index("--vars") + 1] if "--vars" in arguments else None
+        try:
+            dbt_vars = parse_vars(text)
+        except UsageError:
+            return nullcontext()
+        # it travels in the environment
+        dbt_vars.pop("as_of", None)
+        sources = sorted(name for name in given if name.endswith("_URL"))
+        kind = (repr(sorted(dbt_vars.items())), *sources)
+        target = self.root / given.get("DBT_TARGET_PATH", "target")
+        return PARSES.lent(kind, target, Place.of(self.root, given))
 
 
 def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY, PostgresServer
+from conftest import PARSES, REPOSITORY, PostgresServer
 from extracting import extraction
 from histories import write_raw, write_seeds
+from parses import Place
 from reference import KEYS, Definitions, compare, compute, read_marts, read_raw, read_seeds
 
 from demo.youtrack.server import Server
@@ -54,7 +55,11 @@ class Warehouse:
                 patch.setenv(AS_OF, as_of.isoformat())
             key = (str(self._root), self._target, given)
             if key not in _MANIFESTS:
-                _MANIFESTS[key] = self._invoke(None, "parse", "--vars", given)
+                place = Place.of(self._root, self._environment)
+                with PARSES.lent(("by dbt", given), Path(self._target), place):
+                    _MANIFESTS[key] = self._invoke(
+                        None, "parse", "--no-write-json", "--vars", given
+                    )
             return self._invoke(_MANIFESTS[key], *arguments, "--vars", given, "--no-write-json")
 
     def _invoke(self, manifest: Any, *arguments: str) -> Any:

@@ -1,0 +1,87 @@
+"""What dbt has read of the project, handed on between the databases, roles and copies of the tests.
+
+dbt reads the whole project anew, seven seconds long, when anything of the connection differs from
+the last time. Of all that, what it keeps holds the database's name and the project's folder alone.
+What else has changed since, a file or a var, dbt notices and reads.
+"""
+
+import pprint
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgpack
+from dbt.adapters.postgres.connections import PostgresCredentials
+from dbt.artifacts.resources import FileHash
+
+KEPT = "partial_parse.msgpack"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a project is read, and for which connection."""
+
+    root: str
+    database: str
+    connection: str
+
+    @classmethod
+    def of(cls, root: Path, environment: Mapping[str, str]) -> "Place":
+        """That of a command in `root`; `environment` says which server and which database."""
+        credentials = PostgresCredentials(
+            host=environment["PGHOST"],
+            port=int(environment["PGPORT"]),
+            user=environment["PGUSER"],
+            database=environment["PGDATABASE"],
+            schema="marts",
+            password="",
+        )
+        told = pprint.pformat(sorted(credentials.connection_info()))
+        return cls(str(root), credentials.database, FileHash.from_contents(told).checksum)
+
+
+class Parses:
+    """The last reading of each kind."""
+
+    def __init__(self) -> None:
+        self._readings: dict[Hashable, tuple[bytes, Place]] = {}
+        self._targets: dict[Path, tuple[Hashable, Place]] = {}
+
+    @contextmanager
+    def lent(self, kind: Hashable, target: Path, place: Place) -> Iterator[None]:
+        """While a command runs whose vars and sources are those of `kind`."""
+        file = target / KEPT
+        if kind in self._readings and self._targets.get(target) != (kind, place):
+            target.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(_moved(*self._readings[kind], place))
+        before = _written(file)
+        yield
+        if _written(file) != before:
+            self._readings[kind] = (file.read_bytes(), place)
+        self._targets[target] = (kind, place)
+
+
+def _written(file: Path) -> int | None:
+    return file.stat().st_mtime_ns if file.exists() else None
+
+
+def _moved(kept: bytes, old: Place, new: Place) -> bytes:
+    reading = msgpack.unpackb(kept)
+    reading["state_check"]["profile_hash"]["checksum"] = new.connection
+    return msgpack.packb(_replaced(reading, old, new))
+
+
+def _replaced(value: Any, old: Place, new: Place) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(each, old, new) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_replaced(each, old, new) for each in value]
+    if not isinstance(value, str):
+        return value
+    if value in (old.database, old.root):
+        return new.database if value == old.database else new.root
+    return value.replace(f'"{old.database}".', f'"{new.database}".').replace(
+        f"{old.root}/", f"{new.root}/"
+    )
