@@ -30,7 +30,8 @@ from pipeline.settings import PROJECT_ROOT
 COMPANY = 5_000
 
 # Ids of one copy look like those of the tracker to every model: 2-17 becomes 2-17.3. The values of
-# fields, and the projects, are shared.
+# fields, and the projects, are shared. So a board whose sprints follow a field is not copied: each
+# issue would be in the sprints of all its copies.
 COPY = """
 insert into raw.issues
 select
@@ -52,13 +53,17 @@ insert into raw.boards
 select
     id || copied.suffix, name || copied.suffix, projects, sprints_settings, column_settings,
     past_projects, seen_at, loaded_at, _dlt_load_id, _dlt_id || copied.suffix
-from raw.boards cross join copied;
+from raw.boards cross join copied
+where sprints_settings #>> '{sprintSyncField,id}' is null;
 
 insert into raw.sprints
 select
     id || copied.suffix, board_id || copied.suffix, name, start, finish, archived, is_default,
     renamed(issues, copied.suffix), seen_at, loaded_at, _dlt_load_id, _dlt_id || copied.suffix
-from raw.sprints cross join copied;
+from raw.sprints cross join copied
+where board_id in (
+    select id from raw.boards where sprints_settings #>> '{sprintSyncField,id}' is null
+);
 
 insert into raw.issue_census
 select issue_id || copied.suffix, project_id, missed_sweeps, swept_at, seen_at, loaded_at,
