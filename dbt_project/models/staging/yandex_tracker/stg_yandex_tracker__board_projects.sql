@@ -1,3 +1,5 @@
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+
 -- Which queues a board shows stands in its filter alone: as keys or references, or in a query.
 with
 
