@@ -27,10 +27,10 @@ from psycopg2.extensions import parse_dsn
 from extract.errors import DatabaseError, DiskError, RunError
 from extract.isolated_dlt import (
     DltResource,
+    Postgres,
     PostgresCredentials,
     dlt,
     load_package_state,
-    postgres,
 )
 from extract.tables import Table
 
@@ -47,7 +47,7 @@ class Landing:
         self, dsn: str, working_dir: Path, *, source: str, schema: str, tables: Sequence[Table]
     ) -> None:
         # Wiped, not resumed: a package that was killed half-way is read again from the source, and
-        # dlt restores its schema from the database. A torn file can then never block a run.
+        # each run tells dlt the shape of what it loads. A torn file can then never block a run.
         shutil.rmtree(working_dir, ignore_errors=True)
         self._files = working_dir / "files"
         self._files.mkdir(parents=True)
@@ -57,14 +57,9 @@ class Landing:
         self._pipeline = dlt.pipeline(
             pipeline_name=source,
             pipelines_dir=str(working_dir / "pipelines"),
-            destination=postgres(credentials=_credentials(dsn), create_indexes=False),
+            destination=Postgres(credentials=_credentials(dsn), create_indexes=False),
             dataset_name=schema,
         )
-
-    def create_tables(self) -> None:
-        """Make sure that every raw table exists with every column."""
-        empty = [dlt.mark.materialize_table_schema()]
-        self._run(dlt.resource(empty, **_hints(table)) for table in self._tables)
 
     def load(self, pages: Pages, *, append: bool = False) -> None:
         """Land pages in the tables that they are named for, as one dlt package.

@@ -100,7 +100,7 @@ def load(source: Source, order: Load, *, patience: Patience | None = None) -> Lo
             work = Work(
                 reader, ahead, landing, journal, findings, order, summaries=source.summaries
             )
-            kind = _load(work, landing, source)
+            kind = _load(work, source)
         return work.report(kind, "changelog")
     except psycopg2.Error as error:
         raise DatabaseError(f"the database failed: {' '.join(str(error).split())}") from None
@@ -120,18 +120,18 @@ def _goes_on_later() -> Iterator[None]:
         ) from None
 
 
-def _load(work: Work, landing: Landing, source: Source) -> str:
+def _load(work: Work, source: Source) -> str:
     """All steps of a load; returns its kind."""
     journal = work.journal
     scope, tables = catalogue.read_queues(work, source.queues)
     names = catalogue.names(work)
-    # they come while tables are made, which takes as long as the first of them
+    # they come while the rest of the catalogue is read
     first_pages = asked_for(work, scope.within) if journal.state.queues is None else None
     # nothing is written before it is known that there is something to read
     if not journal.has_tables():
-        landing.create_tables()
+        journal.create_tables()
     elif missing := journal.missing_columns():
-        _add_columns(journal, landing, scope, missing)
+        _add_columns(journal, scope, missing)
     journal.make_keys_unique(*_KEYED)
     if source.summaries != journal.state.summaries:
         _heed_summaries(journal, scope, is_wanted=source.summaries)
@@ -164,7 +164,7 @@ def _load(work: Work, landing: Landing, source: Source) -> str:
 
 
 def _add_columns(
-    journal: YandexTrackerJournal, landing: Landing, scope: Scope, missing: dict[str, list[str]]
+    journal: YandexTrackerJournal, scope: Scope, missing: dict[str, list[str]]
 ) -> None:
     """Bring the raw tables of an earlier version up to date, with the past in new columns."""
     if {"issues", "changelog", "issue_changelogs"} & missing.keys():
@@ -172,7 +172,7 @@ def _add_columns(
         journal.forget_versions(changelogs="changelog" in missing)
         journal.state.read_past_again()
         journal.mark(scope.queues, journal.state.read_until or 0)
-    landing.create_tables()
+    journal.create_tables()
 
 
 def _heed_summaries(journal: YandexTrackerJournal, scope: Scope, *, is_wanted: bool) -> None:

@@ -79,7 +79,7 @@ def load(source: Source, order: Load, *, patience: Patience | None = None) -> Lo
                 order.dsn, order.working_dir, source="youtrack", schema=SCHEMA, tables=TABLES
             )
             work = Work(reader, ahead, landing, journal, findings, order)
-            kind = _load(work, landing, source)
+            kind = _load(work, source)
         return work.report(kind, "activities")
     except psycopg2.Error as error:
         raise DatabaseError(f"the database failed: {' '.join(str(error).split())}") from None
@@ -87,15 +87,15 @@ def load(source: Source, order: Load, *, patience: Patience | None = None) -> Lo
         connection.close()
 
 
-def _load(work: Work, landing: Landing, source: Source) -> str:
+def _load(work: Work, source: Source) -> str:
     """All steps of a load; returns its kind."""
     journal = work.journal
     scope, tables = catalogue.read_projects(work, source.projects)
     # nothing is written before it is known that there is something to read
     if not journal.has_tables():
-        landing.create_tables()
+        journal.create_tables()
     elif missing := journal.missing_columns():
-        _add_columns(journal, landing, scope, missing)
+        _add_columns(journal, scope, missing)
     if source.summaries != journal.state.summaries:
         _heed_summaries(journal, scope, is_wanted=source.summaries)
     tables |= catalogue.read_users(work)
@@ -117,9 +117,7 @@ def _load(work: Work, landing: Landing, source: Source) -> str:
     return kind
 
 
-def _add_columns(
-    journal: YouTrackJournal, landing: Landing, scope: Scope, missing: dict[str, list[str]]
-) -> None:
+def _add_columns(journal: YouTrackJournal, scope: Scope, missing: dict[str, list[str]]) -> None:
     """Bring the raw tables of an earlier version up to date, and the past into their new columns.
 
     The catalogue is read in every run; issues and changes are read again from the beginning.
@@ -129,7 +127,7 @@ def _add_columns(
         state.read_past_again()
         # written before there are empty columns, which a run that is killed would leave as they are
         journal.write("window", scope.projects, (0, state.read_until or 0), {})
-    landing.create_tables()
+    journal.create_tables()
 
 
 def _heed_summaries(journal: YouTrackJournal, scope: Scope, *, is_wanted: bool) -> None:

@@ -85,13 +85,13 @@ def _load(work: Work, *, messages: bool) -> str:
     if not journal.has_tables():
         # before anything is written: is there anything to read?
         work.reader.check_readable()
-        work.packages.create_tables()
+        journal.create_tables()
         state.messages = messages
         # from now on the database belongs to this Zabbix
         journal.mark()
     elif journal.missing_columns():
         _read_past_again(work)
-        work.packages.create_tables()
+        journal.create_tables()
     if messages != state.messages:
         _heed_messages(work, is_wanted=messages)
     is_first = journal.last_finished() is None
