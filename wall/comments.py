@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from extract.client import Patience
+from extract.client import Patience, UnwellError
 from extract.errors import ConfigurationError, RunError, SourceError
 from extract.zabbix.client import Call, ZabbixClient
 
@@ -40,13 +40,13 @@ def write(url: str, token: str, ids: Sequence[str], message: str, *, is_acknowle
         raise CommentError(f"Nothing was written: {_told(error, token)}") from None
     try:
         client.ask([Call("event.acknowledge", params)])
+    except UnwellError as error:
+        raise CommentError(
+            f"Nobody knows whether it was written: {_told(error, token)} Look at the list before "
+            "you try again"
+        ) from None
     except SourceError as error:
-        told = _told(error, token)
-        if "failed 1 times" in told:
-            raise CommentError(
-                f"Nobody knows whether it was written: {told} Look at the list before you try again"
-            ) from None
-        raise CommentError(f"Nothing was written: {told}") from None
+        raise CommentError(f"Nothing was written: {_told(error, token)}") from None
 
 
 def _told(error: RunError, token: str) -> str:
