@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from extracting import Extraction, extraction
+from extracting import Extraction, extraction, simulated
 from pages import CHROMIUM, DRIVER
 from parses import Parses, Place
 from psycopg2 import sql
@@ -25,6 +25,7 @@ from warm import WarmProcess
 from demo.company import Company
 from demo.youtrack.server import Server, start
 from extract.errors import UsageError
+from extract.youtrack.address import identity
 from pipeline import embedded
 from pipeline.build import parse_vars
 from report.browser import OPTIONS
@@ -187,6 +188,30 @@ def clean(server: PostgresServer, youtrack: Server, tmp_path: Path) -> Iterator[
     """Another empty database, for the one clean load to compare with."""
     for name in fresh_database(server):
         extractor = extraction(server, name, youtrack, tmp_path / "clean")
+        yield extractor
+        extractor.connection.close()
+
+
+@pytest.fixture(scope="session")
+def template(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database after a first load of the company of `simulated`, for copies."""
+    for name in fresh_database(server):
+        with simulated() as same:
+            extractor = extraction(server, name, same, tmp_path_factory.mktemp("dlt"))
+            extractor.load()
+            extractor.connection.close()
+        yield name
+
+
+@pytest.fixture
+def loaded(
+    server: PostgresServer, template: str, youtrack: Server, tmp_path: Path
+) -> Iterator[Extraction]:
+    """A database after a first load from the test's YouTrack, which is `simulated`."""
+    for name in fresh_database(server, template):
+        extractor = extraction(server, name, youtrack, tmp_path / "dlt")
+        # the template's company answered at another port
+        extractor.rows("update raw.extract_runs set source_url = %s", identity(youtrack.url))
         yield extractor
         extractor.connection.close()
 

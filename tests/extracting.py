@@ -38,8 +38,8 @@ NAMES = {
 
 @contextmanager
 def simulated(**options: Any) -> Iterator[Server]:
-    """A YouTrack of a few hundred issues; `server.tracker` is the company, to be edited."""
-    options = {"issues": 300, "seed": 7, "today": "2026-06-01", **options}
+    """A YouTrack of some issues; `server.tracker` is the company, to be edited."""
+    options = {"issues": 150, "seed": 7, "today": "2026-06-01", **options}
     with start(Company(**options), port=0) as server:
         yield server
 

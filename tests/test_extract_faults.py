@@ -22,7 +22,7 @@ from extract.errors import DatabaseError, SourceError
 
 @pytest.fixture
 def youtrack() -> Iterator[Server]:
-    with simulated(issues=150) as server:
+    with simulated() as server:
         yield server
 
 
@@ -214,29 +214,28 @@ LISTS = {
 
 @pytest.mark.parametrize(("path", "named"), LISTS.values(), ids=LISTS.keys())
 def test_a_list_that_stays_ill_is_kept_and_named_with_its_last_reading(
-    empty: Extraction, youtrack: Server, path: str, named: str
+    loaded: Extraction, youtrack: Server, path: str, named: str
 ) -> None:
-    empty.load()
-    read_at = empty.one("select max(started_at) at time zone 'utc' from raw.extract_runs")
-    empty.rows(
+    read_at = loaded.one("select max(started_at) at time zone 'utc' from raw.extract_runs")
+    loaded.rows(
         "update raw.extract_runs set started_at = started_at - interval '2 days', "
         "finished_at = finished_at - interval '2 days'"
     )
-    before = empty.raw()
+    before = loaded.raw()
     fault = youtrack.fault("status", path, status=500, count=None)
     for _ in range(2):
-        report = empty.load()
+        report = loaded.load()
         told = [each for each in report.warnings if each.startswith(named)]
         boards = youtrack.tracker.boards if named.endswith("board") else [None]
         assert len(told) == len(boards)
         since = (read_at - timedelta(days=2)).strftime("%Y-%m-%d %H:%M UTC")
         assert all(since in each and "HTTP 500" in each for each in told)
         assert not any("deleted" in each for each in report.warnings)
-        assert differences(before, empty.raw()) == []
-        assert missing_boards_and_sprints(empty) == 0
+        assert differences(before, loaded.raw()) == []
+        assert missing_boards_and_sprints(loaded) == 0
     fault.count = 0
-    assert not any(each.startswith(named) for each in empty.load().warnings)
-    assert missing_boards_and_sprints(empty) == 0
+    assert not any(each.startswith(named) for each in loaded.load().warnings)
+    assert missing_boards_and_sprints(loaded) == 0
 
 
 @pytest.mark.parametrize(("path", "named"), LISTS.values(), ids=LISTS.keys())
@@ -249,11 +248,12 @@ def test_a_list_that_never_was_read_ends_the_run(
 
 
 @pytest.mark.parametrize("path", [r"/admin/projects$", r"/users/me$", r"/issues$"])
-def test_a_list_that_is_needed_ends_the_run(empty: Extraction, youtrack: Server, path: str) -> None:
-    empty.load()
+def test_a_list_that_is_needed_ends_the_run(
+    loaded: Extraction, youtrack: Server, path: str
+) -> None:
     youtrack.fault("status", path, status=500, count=None)
     with pytest.raises(SourceError, match="HTTP 500"):
-        empty.load()
+        loaded.load()
 
 
 def test_a_count_that_never_comes_is_a_warning(empty: Extraction, youtrack: Server) -> None:
@@ -266,19 +266,18 @@ def test_a_count_that_never_comes_is_a_warning(empty: Extraction, youtrack: Serv
 
 
 def test_one_ill_board_keeps_its_sprints_and_only_its_own(
-    empty: Extraction, youtrack: Server
+    loaded: Extraction, youtrack: Server
 ) -> None:
     company = youtrack.tracker
     ill, well = company.boards[:2]
     gone, kept, deleted = ill.sprints[0], ill.sprints[1], well.sprints[0]
-    empty.load()
     company.delete_sprint(gone)
-    empty.load()
+    loaded.load()
     youtrack.fault("status", rf"/agiles/{ill.id}/sprints$", status=500, count=None)
     company.delete_sprint(kept)
     company.delete_sprint(deleted)
-    empty.load()
-    missing = {row[0] for row in empty.rows(MISSING_SPRINTS)}
+    loaded.load()
+    missing = {row[0] for row in loaded.rows(MISSING_SPRINTS)}
     # deleted before the fault, deleted on the board that answers; not: the one nobody can see
     assert {gone.id, deleted.id} == missing
 

@@ -13,14 +13,8 @@ from extract.errors import ConfigurationError, DatabaseError, RunError, SourceEr
 
 @pytest.fixture
 def youtrack() -> Iterator[Server]:
-    with simulated(issues=150) as server:
+    with simulated() as server:
         yield server
-
-
-@pytest.fixture
-def loaded(empty: Extraction) -> Extraction:
-    empty.load()
-    return empty
 
 
 def refused(extractor: Extraction, kind: type[RunError], words: str, **options: Any) -> RunError:

@@ -13,7 +13,7 @@ from extract.errors import ConfigurationError
 
 @pytest.fixture
 def youtrack() -> Iterator[Server]:
-    with simulated(issues=150) as server:
+    with simulated() as server:
         yield server
 
 
@@ -88,7 +88,7 @@ def test_a_changed_port_of_the_same_host_needs_no_flag(
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_another_company_is_refused_with_the_first_difference(empty: Extraction, host: str) -> None:
     empty.load()
-    with simulated(issues=150, seed=8) as other:
+    with simulated(seed=8) as other:
         refused(empty, "project|issue", **at(other, host), source_moved=True)
 
 

@@ -35,7 +35,7 @@ LISTS = r"/(users|projects|agiles|sprints|customFields)$"
 
 @pytest.fixture
 def youtrack() -> Iterator[Server]:
-    with simulated(issues=150) as server:
+    with simulated() as server:
         yield server
 
 
