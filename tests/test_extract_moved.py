@@ -41,29 +41,29 @@ def refused(extractor: Extraction, words: str, **options: Any) -> None:
     assert runs(extractor) == written
 
 
-def test_another_host_is_refused_and_the_way_is_named(empty: Extraction, elsewhere: Server) -> None:
-    empty.load()
+def test_another_host_is_refused_and_the_way_is_named(
+    loaded: Extraction, elsewhere: Server
+) -> None:
     elsewhere.requests = []
-    refused(empty, "make run ARGS=--source-moved", **at(elsewhere, "localhost"))
+    refused(loaded, "make run ARGS=--source-moved", **at(elsewhere, "localhost"))
     assert elsewhere.requests == []
 
 
 def test_the_same_youtrack_elsewhere_is_adopted_once_and_for_all(
-    empty: Extraction, youtrack: Server, elsewhere: Server
+    loaded: Extraction, youtrack: Server, elsewhere: Server
 ) -> None:
-    empty.load()
     youtrack.tracker.delete_issue(youtrack.tracker.issues_by_created()[40])
     for _ in range(2):
-        empty.load(sweep=True)
-    before = empty.raw()
-    report = empty.load(**at(elsewhere, "localhost"), source_moved=True)
+        loaded.load(sweep=True)
+    before = loaded.raw()
+    report = loaded.load(**at(elsewhere, "localhost"), source_moved=True)
     told = next(each for each in report.warnings if "address" in each)
     assert f"{len(youtrack.tracker.projects)} project(s)" in told
     assert "50 issue(s)" in told and "all agree" in told
     assert report.kind == "incremental"
-    assert differences(before, empty.raw()) == []
-    assert len(empty.is_missing()) == 1
-    assert empty.load(**at(elsewhere, "localhost")).kind == "incremental"
+    assert differences(before, loaded.raw()) == []
+    assert len(loaded.is_missing()) == 1
+    assert loaded.load(**at(elsewhere, "localhost")).kind == "incremental"
 
 
 def test_all_issues_of_a_small_tracker_are_compared(
@@ -77,62 +77,56 @@ def test_all_issues_of_a_small_tracker_are_compared(
 
 
 def test_a_changed_port_of_the_same_host_needs_no_flag(
-    empty: Extraction, elsewhere: Server
+    loaded: Extraction, elsewhere: Server
 ) -> None:
-    empty.load()
-    report = empty.load(**at(elsewhere, "127.0.0.1"))
+    report = loaded.load(**at(elsewhere, "127.0.0.1"))
     assert any("all agree" in warning for warning in report.warnings)
-    assert not any("all agree" in w for w in empty.load(**at(elsewhere, "127.0.0.1")).warnings)
+    assert not any("all agree" in w for w in loaded.load(**at(elsewhere, "127.0.0.1")).warnings)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_another_company_is_refused_with_the_first_difference(empty: Extraction, host: str) -> None:
-    empty.load()
+def test_another_company_is_refused_with_the_first_difference(
+    loaded: Extraction, host: str
+) -> None:
     with simulated(seed=8) as other:
-        refused(empty, "project|issue", **at(other, host), source_moved=True)
+        refused(loaded, "project|issue", **at(other, host), source_moved=True)
 
 
 def test_a_project_of_another_short_name_is_a_difference(
-    empty: Extraction, elsewhere: Server
+    loaded: Extraction, elsewhere: Server
 ) -> None:
-    empty.load()
-
     def renamed(rows: Any) -> Any:
         return [{**row, "shortName": f"X{row['shortName']}"} for row in rows]
 
     elsewhere.fault("rewrite", r"/admin/projects$", change=renamed, count=None)
-    refused(empty, r"the project 0-\d+ is .* in raw and X", **at(elsewhere, "localhost"),
+    refused(loaded, r"the project 0-\d+ is .* in raw and X", **at(elsewhere, "localhost"),
             source_moved=True)  # fmt: skip
 
 
 def test_an_issue_created_at_another_moment_is_a_difference(
-    empty: Extraction, elsewhere: Server
+    loaded: Extraction, elsewhere: Server
 ) -> None:
-    empty.load()
-
     def later(issue: Any) -> Any:
         return {**issue, "created": issue["created"] + 1}
 
     elsewhere.fault("rewrite", r"/issues/[\d-]+$", change=later, first=50)
-    refused(empty, "compared.*was created at", **at(elsewhere, "localhost"), source_moved=True)
+    refused(loaded, "compared.*was created at", **at(elsewhere, "localhost"), source_moved=True)
 
 
 def test_an_issue_that_is_not_there_is_a_difference_until_accepted(
-    empty: Extraction, youtrack: Server, elsewhere: Server
+    loaded: Extraction, youtrack: Server, elsewhere: Server
 ) -> None:
-    empty.load()
     youtrack.tracker.delete_issue(youtrack.tracker.issues_by_created()[0])
-    refused(empty, "is not there.*--accept-missing", **at(elsewhere, "localhost"),
+    refused(loaded, "is not there.*--accept-missing", **at(elsewhere, "localhost"),
             source_moved=True)  # fmt: skip
-    empty.load(**at(elsewhere, "localhost"), source_moved=True, accept_missing=True)
+    loaded.load(**at(elsewhere, "localhost"), source_moved=True, accept_missing=True)
 
 
 def test_a_tracker_that_lacks_most_issues_is_not_accepted(
-    empty: Extraction, elsewhere: Server
+    loaded: Extraction, elsewhere: Server
 ) -> None:
-    empty.load()
     elsewhere.fault("status", r"/issues/[\d-]+$", status=404, count=None)
-    refused(empty, "is not there", **at(elsewhere, "localhost"), source_moved=True,
+    refused(loaded, "is not there", **at(elsewhere, "localhost"), source_moved=True,
             accept_missing=True)  # fmt: skip
 
 

@@ -87,9 +87,8 @@ def test_an_old_readable_id_may_lead_to_the_moved_issue(youtrack: Server) -> Non
     }  # fmt: skip
 
 
-def test_a_query_with_an_unknown_id_may_find_nothing(empty: Extraction, youtrack: Server) -> None:
+def test_a_query_with_an_unknown_id_may_find_nothing(loaded: Extraction, youtrack: Server) -> None:
     company = youtrack.tracker
-    empty.load()
     company.advance(by=86_400_000)
     created = [company.create_issue(company.projects[0], f"New {n}") for n in range(6)]
     for issue in company.issues_by_created()[:6]:
@@ -112,11 +111,11 @@ def test_a_query_with_an_unknown_id_may_find_nothing(empty: Extraction, youtrack
     gone = [created[2], company.issues_by_created()[3]]
     youtrack.fault("call", r"/issues$", change=lambda: [company.hide_issue(i) for i in gone],
                    first=2, count=1)  # fmt: skip
-    empty.load()
-    rows = dict(empty.rows("select id, custom_fields::text from raw.issues"))
+    loaded.load()
+    rows = dict(loaded.rows("select id, custom_fields::text from raw.issues"))
     for issue in company.issues_by_created()[:5]:
         assert "77" in rows[issue.id]
-    told = {row[0] for row in empty.rows("select distinct issue_id from raw.activities")}
+    told = {row[0] for row in loaded.rows("select distinct issue_id from raw.activities")}
     assert {issue.id for issue in created if issue.is_visible} <= told
 
 
@@ -261,12 +260,11 @@ def test_a_board_whose_sprints_cannot_be_read_is_told(
 
 
 def test_a_token_that_turns_into_a_guest_in_a_quiet_run_is_noticed(
-    empty: Extraction, youtrack: Server
+    loaded: Extraction, youtrack: Server
 ) -> None:
-    empty.load()
     youtrack.fault("guest", r"/users/me", first=2, count=None)
     with pytest.raises(Exception, match="guest|account"):
-        empty.load()
+        loaded.load()
 
 
 # --- clocks
@@ -364,14 +362,15 @@ def test_boards_of_one_name_whose_sprints_share_one_draw_no_warning(
     assert sum("issuesGetter" in line for line in youtrack.requests) <= 2
 
 
-def test_a_board_that_shows_no_sprint_any_more_is_told(empty: Extraction, youtrack: Server) -> None:
-    empty.load()
+def test_a_board_that_shows_no_sprint_any_more_is_told(
+    loaded: Extraction, youtrack: Server
+) -> None:
     board = youtrack.tracker.boards[0]
     once = youtrack.fault("empty", rf"/agiles/{board.id}/sprints$")
-    assert empty.load().warnings == ()
+    assert loaded.load().warnings == ()
     assert once.hits == 1
     once.count = None
-    assert any(board.name in warning for warning in empty.load().warnings)
+    assert any(board.name in warning for warning in loaded.load().warnings)
 
 
 # --- projects
@@ -425,32 +424,30 @@ def test_one_project_with_one_issue_is_a_tracker(
 
 
 def test_who_left_a_sprint_is_asked_by_the_present_name_of_the_project(
-    empty: Extraction, youtrack: Server
+    loaded: Extraction, youtrack: Server
 ) -> None:
     company = youtrack.tracker
     board = next(each for each in company.boards if each.is_explicit)
     sprint = next(each for each in board.sprints if len(company.members(each)) > 1)
     leaves, stays = company.members(sprint)[:2]
-    empty.load()
     company.rename_project(leaves.project, short_name="RENAMED")
     # as after an edit of the board: nothing in the feed tells of it
     with company.lock:
         company._part(leaves, sprint)
         company.version += 1
-    empty.load()
-    row = empty.one("select issues from raw.sprints where id = %s", sprint.id)
+    loaded.load()
+    row = loaded.one("select issues from raw.sprints where id = %s", sprint.id)
     members = {issue["id"] for issue in row}
     assert stays.id in members
     assert leaves.id not in members
 
 
-def test_a_project_that_is_no_longer_readable_is_told(empty: Extraction, youtrack: Server) -> None:
-    empty.load()
+def test_a_project_that_is_no_longer_readable_is_told(loaded: Extraction, youtrack: Server) -> None:
     project = youtrack.tracker.projects[1]
     youtrack.tracker.hide_project(project)
-    assert any(project.short_name in warning for warning in empty.load(sweep=False).warnings)
+    assert any(project.short_name in warning for warning in loaded.load(sweep=False).warnings)
     with pytest.raises(SourceError, match=f"{project.short_name}.*--accept-missing"):
-        empty.load(sweep=True)
+        loaded.load(sweep=True)
 
 
 def test_an_issue_that_is_away_while_its_changes_are_read_has_its_whole_history(
@@ -520,33 +517,30 @@ def test_issues_that_move_while_they_are_read_are_read_once(
 # in the middle of what changed, at its end, and beyond it
 @pytest.mark.parametrize("cap", [42, 89, 90, 91])
 def test_a_cap_that_is_new_since_the_last_run_is_noticed(
-    empty: Extraction, youtrack: Server, cap: int
+    loaded: Extraction, youtrack: Server, cap: int
 ) -> None:
     company = youtrack.tracker
-    empty.load()
     company.advance(by=86_400_000)
     for issue in company.issues_by_created()[:90]:
         company.advance(by=1000)
         # told by no change that is asked for
         company.edit_summary(issue, "Changed")
     youtrack.fault("cap", r"/issues$", cap=cap, count=None)
-    empty.load(sweep=False)
-    assert dict(empty.rows("select id, updated from raw.issues")) == {
+    loaded.load(sweep=False)
+    assert dict(loaded.rows("select id, updated from raw.issues")) == {
         issue.id: issue.updated for issue in company.issues_by_created()
     }
 
 
 def test_issues_that_do_not_come_newest_first_as_asked_are_an_error(
-    empty: Extraction, youtrack: Server
+    loaded: Extraction, youtrack: Server
 ) -> None:
-    empty.load()
-
     def oldest_first(answer: list) -> list:
         return answer[::-1] if "updated desc" in request.args.get("query", "") else answer
 
     rewrite(youtrack, r"/issues$", oldest_first)
     with pytest.raises(SourceError, match="does not sort as asked.*updated desc"):
-        empty.load()
+        loaded.load()
 
 
 # --- the connection

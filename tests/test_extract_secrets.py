@@ -21,7 +21,7 @@ PASSWORD = "correct-horse-battery-staple"
 
 @pytest.fixture
 def youtrack() -> Iterator[Server]:
-    with simulated(issues=80) as server:
+    with simulated() as server:
         yield server
 
 
@@ -65,25 +65,23 @@ def test_a_warning_is_kept_without_secrets_and_on_one_line() -> None:
     assert console.warnings == ["the tracker said: [secret] and  [2J more"]
 
 
-def test_nobody_is_named_in_raw(empty: Extraction, youtrack: Server) -> None:
-    empty.load()
-    tables = [row[0] for row in empty.rows(
+def test_nobody_is_named_in_raw(loaded: Extraction, youtrack: Server) -> None:
+    tables = [row[0] for row in loaded.rows(
         "select table_name from information_schema.tables where table_schema = 'raw'"
     )]  # fmt: skip
     text = "".join(
-        row[0] for table in tables for row in empty.rows(f'select t::text from raw."{table}" as t')
+        row[0] for table in tables for row in loaded.rows(f'select t::text from raw."{table}" as t')
     )
     people = youtrack.tracker.users
     assert any(person.login in text for person in people)
     assert [p.full_name for p in people if p.full_name in text] == []
     assert [p.email for p in people if p.email and p.email in text] == []
-    users = empty.rows("select id, login, type from raw.users")
+    users = loaded.rows("select id, login, type from raw.users")
     assert {row[2] for row in users} == {"User"}
 
 
-def test_users_in_values_and_changes_keep_id_and_login(empty: Extraction) -> None:
-    empty.load()
-    keys = empty.rows(
+def test_users_in_values_and_changes_keep_id_and_login(loaded: Extraction) -> None:
+    keys = loaded.rows(
         "select distinct jsonb_object_keys(item) from raw.activities, "
         "jsonb_array_elements(case jsonb_typeof(added) when 'array' then added end) as item "
         "where item ->> '$type' = 'User'"
@@ -101,15 +99,14 @@ def test_summaries_that_are_not_wanted_are_not_even_asked_for(
 
 
 def test_summaries_leave_raw_when_they_are_no_longer_wanted_and_come_back(
-    empty: Extraction,
+    loaded: Extraction,
 ) -> None:
-    empty.load()
-    before = empty.rows("select id, summary from raw.issues order by id")
-    empty.load(summaries=False)
-    assert empty.rows("select distinct summary from raw.issues") == [(None,)]
-    empty.load(summaries=True)
-    assert empty.rows("select id, summary from raw.issues order by id") == before
-    assert empty.load().kind == "incremental"
+    before = loaded.rows("select id, summary from raw.issues order by id")
+    loaded.load(summaries=False)
+    assert loaded.rows("select distinct summary from raw.issues") == [(None,)]
+    loaded.load(summaries=True)
+    assert loaded.rows("select id, summary from raw.issues order by id") == before
+    assert loaded.load().kind == "incremental"
 
 
 def test_plain_http_draws_a_warning_only_off_loopback(

@@ -15,7 +15,9 @@ import yaml
 from conftest import REPOSITORY, PostgresServer
 from extracting import IMPATIENT
 from walls import COLUMNS, TABLES, House, Running, database_of, house, running, until
-from zabbix_loads import Extraction, fresh, loaded_template, simulated
+from zabbix_fixtures import loaded as after_a_load  # noqa: F401
+from zabbix_fixtures import template, zabbix  # noqa: F401
+from zabbix_loads import Extraction
 
 from demo.zabbix.server import Server
 from extract.errors import DatabaseError
@@ -56,23 +58,9 @@ VIEW = """
 
 
 @pytest.fixture
-def zabbix() -> Iterator[Server]:
-    with simulated() as running_one:
-        yield running_one
-
-
-@pytest.fixture(scope="module")
-def template(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from loaded_template(server, tmp_path_factory.mktemp("dlt"))
-
-
-@pytest.fixture
-def loaded(
-    server: PostgresServer, template: str, zabbix: Server, tmp_path: Path
-) -> Iterator[Extraction]:
-    for made in fresh(server, zabbix, tmp_path / "dlt", template):
-        made.rows(VIEW)
-        yield made
+def loaded(after_a_load: Extraction) -> Extraction:
+    after_a_load.rows(VIEW)
+    return after_a_load
 
 
 @contextmanager

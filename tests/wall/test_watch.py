@@ -9,37 +9,18 @@ import psycopg2
 import pytest
 from conftest import PostgresServer
 from extracting import IMPATIENT
+from zabbix_fixtures import loaded, template, zabbix  # noqa: F401
 from zabbix_loads import (
     Extraction,
     asked,
     assert_complete,
     fresh,
-    loaded_template,
-    simulated,
 )
 
 from demo.zabbix.server import Server
 from extract.errors import ConfigurationError, DatabaseError, SourceError
 from extract.zabbix.journal import WRITE_LOCK
 from extract.zabbix.watch import LEFT_OUT, STOOD_BY, WORKED, NotLoadedError, Watch
-
-
-@pytest.fixture
-def zabbix() -> Iterator[Server]:
-    with simulated() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def template(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from loaded_template(server, tmp_path_factory.mktemp("dlt"))
-
-
-@pytest.fixture
-def loaded(
-    server: PostgresServer, template: str, zabbix: Server, tmp_path: Path
-) -> Iterator[Extraction]:
-    yield from fresh(server, zabbix, tmp_path / "dlt", template)
 
 
 @pytest.fixture

@@ -26,14 +26,14 @@ from extract.yandex_tracker import search
 
 @pytest.fixture
 def tracker() -> Iterator[Server]:
-    with simulated(issues=60) as running:
+    with simulated(issues=30) as running:
         running.requests = []
         yield running
 
 
 @pytest.fixture(scope="module")
 def template(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from loaded_template(server, tmp_path_factory.mktemp("dlt"), issues=60)
+    yield from loaded_template(server, tmp_path_factory.mktemp("dlt"), issues=30)
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_a_link_leads_the_token_nowhere_else(loaded: Extraction, tracker: Server
 
 
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("extract.yandex_tracker.reader.ISSUES_A_PAGE", 10)
+    monkeypatch.setattr("extract.yandex_tracker.reader.ISSUES_A_PAGE", 5)
 
 
 def test_scrolls_are_read_to_their_end_and_released(
@@ -238,7 +238,7 @@ def _path() -> str:
 
 def test_a_million_announced_and_some_delivered_is_told(empty: Extraction, tracker: Server) -> None:
     announcing(tracker, 1_000_000)
-    with pytest.raises(SourceError, match="announces 1000000 issues and delivers 60"):
+    with pytest.raises(SourceError, match="announces 1000000 issues and delivers 30"):
         empty.load()
     tracker.app.after_request_funcs[None].pop(0)
     tracker.app.after_request_funcs[None].clear()
@@ -286,7 +286,7 @@ def on_first(**values: Any) -> Callable[[Any], Any]:
         (r"/changelog$", on_first(updatedAt="never"), "updatedAt is no moment"),
         (r"/changelog$", on_first(issue={"id": "1", "key": "A-1"}), "the changelog of A-1"),
         (r"/changelog$", lambda _: None, "no list of entities"),
-        (r"/_count$", lambda _: "60", "something that is no number"),
+        (r"/_count$", lambda _: "30", "something that is no number"),
         (r"/queues$", lambda _: {}, "no list of entities"),
         (r"/queues$", on_first(key=None), "leaves key out of its queues"),
     ],
@@ -414,7 +414,7 @@ def test_a_count_that_shows_more_than_the_search_is_told(
 ) -> None:
     monkeypatch.setattr("extract.yandex_tracker.reconcile.SECONDS_BETWEEN_LOOKS", 0)
     rewritten(tracker, r"/_count$", lambda number: number + 5, count=None)
-    with pytest.raises(SourceError, match="counts 65 issues but shows 60.*--accept-missing"):
+    with pytest.raises(SourceError, match="counts 35 issues but shows 30.*--accept-missing"):
         loaded.load()
     loaded.load(accept_missing=True)
     assert loaded.load().kind == "incremental"
@@ -425,7 +425,7 @@ def test_many_histories_that_cannot_be_read_are_a_right_that_is_missing(
 ) -> None:
     change_all(tracker)
     tracker.fault("status", r"/changelog$", status=403, count=None)
-    with pytest.raises(SourceError, match="the changelogs of 60 of 60 issues cannot be read"):
+    with pytest.raises(SourceError, match="the changelogs of 30 of 30 issues cannot be read"):
         loaded.load()
 
 

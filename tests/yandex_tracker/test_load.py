@@ -209,12 +209,12 @@ def test_a_first_load_that_is_cut_off_goes_on_issue_by_issue(
     empty: Extraction, tracker: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The token expires: said, and nothing that is there is asked for again."""
-    monkeypatch.setattr("extract.yandex_tracker.changelogs.ISSUES_A_PACKAGE", 20)
-    tracker.fault("status", r"/changelog$", status=401, first=61, count=None)
+    monkeypatch.setattr("extract.yandex_tracker.changelogs.ISSUES_A_PACKAGE", 10)
+    tracker.fault("status", r"/changelog$", status=401, first=31, count=None)
     with pytest.raises(SourceError, match="refuses the token.*the next run goes on from there"):
         empty.load()
     there = {key for (key,) in empty.rows("select issue_id from issue_changelogs")}
-    assert 0 < len(there) < 120
+    assert 0 < len(there) < 60
     tracker.faults.clear()
     tracker.requests.clear()
     assert empty.load().kind == "full"
@@ -239,8 +239,8 @@ class Killed(BaseException):
 def test_a_run_that_was_killed_is_made_good_by_the_next(
     empty: Extraction, tracker: Server, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    monkeypatch.setattr("extract.yandex_tracker.changelogs.ISSUES_A_PACKAGE", 50)
-    monkeypatch.setattr("extract.yandex_tracker.reader.ISSUES_A_PAGE", 30)
+    monkeypatch.setattr("extract.yandex_tracker.changelogs.ISSUES_A_PACKAGE", 25)
+    monkeypatch.setattr("extract.yandex_tracker.reader.ISSUES_A_PAGE", 15)
     monkeypatch.setattr("extract.yandex_tracker.arrivals.PAGES_A_PACKAGE", 2)
     kind, method, calls = KILLS[moment]
     original = getattr(kind, method)
@@ -273,7 +273,7 @@ from extract.tracker import Load
 from extract.yandex_tracker import changelogs
 from extract.yandex_tracker.journal import YandexTrackerJournal
 from extract.yandex_tracker.load import Source, load
-changelogs.ISSUES_A_PACKAGE = 40
+changelogs.ISSUES_A_PACKAGE = 20
 original = YandexTrackerJournal.take_changelogs
 def take(self, *arguments):
     original(self, *arguments)
@@ -300,7 +300,7 @@ def test_a_process_that_is_killed_leaves_what_it_had(empty: Extraction, tracker:
     run = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, timeout=60, check=False)
     assert run.returncode == -9
     there = {key for (key,) in empty.rows("select issue_id from issue_changelogs")}
-    assert len(there) == 40
+    assert len(there) == 20
     tracker.requests.clear()
     empty.load()
     assert not there & set(asked_changelogs(tracker))
@@ -395,13 +395,13 @@ def test_an_issue_that_moves_out_of_scope_is_followed_and_not_missed(
 
 def test_many_issues_gone_at_once_are_not_believed(loaded: Extraction, tracker: Server) -> None:
     company = tracker.tracker
-    for issue in company.issues_by_created()[:40]:
+    for issue in company.issues_by_created()[:30]:
         company.hide_issue(issue)
-    with pytest.raises(SourceError, match="40 of 120 known issues.*--accept-missing"):
+    with pytest.raises(SourceError, match="30 of 60 known issues.*--accept-missing"):
         loaded.load(sweep=True)
     assert loaded.one("select max(missed_sweeps) from issue_census") == 0
     loaded.load(accept_missing=True)
-    assert loaded.one("select sum(missed_sweeps) from issue_census") == 40
+    assert loaded.one("select sum(missed_sweeps) from issue_census") == 30
 
 
 def test_a_queue_that_vanishes_is_out_of_reach_and_not_empty(
@@ -476,7 +476,7 @@ def test_what_changed_is_read_though_the_clock_of_this_machine_is_ahead(
     """By it, the last run was months after the change that comes now."""
     company = tracker.tracker
     company.advance(by=5 * 86_400_000)
-    company.edit_summary(company.issues_by_created()[60], "Changed")
+    company.edit_summary(company.issues_by_created()[55], "Changed")
     loaded.load()
     assert loaded.one("select count(*) from issues where summary = 'Changed'") == 1
 

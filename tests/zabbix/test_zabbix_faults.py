@@ -1,18 +1,15 @@
 """What a network and an unlucky Zabbix do, and answers that cannot be trusted: nothing is lost."""
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import PostgresServer
+from zabbix_fixtures import empty, loaded, template, zabbix  # noqa: F401
 from zabbix_loads import (
     Extraction,
     asked,
     assert_complete,
-    fresh,
-    loaded_template,
     simulated,
 )
 
@@ -21,29 +18,6 @@ from demo.zabbix.monitoring import Event
 from demo.zabbix.server import Server
 from extract.client import Patience
 from extract.errors import ConfigurationError, SourceError
-
-
-@pytest.fixture
-def zabbix() -> Iterator[Server]:
-    with simulated() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def template(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from loaded_template(server, tmp_path_factory.mktemp("dlt"))
-
-
-@pytest.fixture
-def loaded(
-    server: PostgresServer, template: str, zabbix: Server, tmp_path: Path
-) -> Iterator[Extraction]:
-    yield from fresh(server, zabbix, tmp_path / "dlt", template)
-
-
-@pytest.fixture
-def empty(server: PostgresServer, zabbix: Server, tmp_path: Path) -> Iterator[Extraction]:
-    yield from fresh(server, zabbix, tmp_path / "empty")
 
 
 def burn(zabbix: Server, number: int = 5) -> list[Event]:

@@ -1,13 +1,13 @@
 """Loads of the simulated Zabbix: raw equals what it holds, after a first run and after many."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import PostgresServer, more_draws
-from zabbix_loads import Extraction, asked, assert_complete, fresh, loaded_template, simulated
+from zabbix_fixtures import empty, loaded, template, zabbix  # noqa: F401
+from zabbix_loads import Extraction, asked, assert_complete, fresh, simulated
 
 from demo.zabbix.api import PRIVATE
 from demo.zabbix.monitoring import Event, Monitoring, Trigger
@@ -18,30 +18,6 @@ from extract.zabbix.journal import ZabbixJournal
 from extract.zabbix.reader import Reader
 
 DAY = 86_400
-
-
-@pytest.fixture
-def zabbix() -> Iterator[Server]:
-    with simulated() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def template(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from loaded_template(server, tmp_path_factory.mktemp("dlt"))
-
-
-@pytest.fixture
-def loaded(
-    server: PostgresServer, template: str, zabbix: Server, tmp_path: Path
-) -> Iterator[Extraction]:
-    """A database after a first load."""
-    yield from fresh(server, zabbix, tmp_path / "dlt", template)
-
-
-@pytest.fixture
-def empty(server: PostgresServer, zabbix: Server, tmp_path: Path) -> Iterator[Extraction]:
-    yield from fresh(server, zabbix, tmp_path / "empty")
 
 
 def quiet_trigger(monitoring: Monitoring, *, is_multiple: bool = False) -> Trigger:
