@@ -256,8 +256,10 @@ class Project:
             return nullcontext()
         # it travels in the environment
         dbt_vars.pop("as_of", None)
-        sources = sorted(name for name in given if name.endswith("_URL"))
-        kind = (repr(sorted(dbt_vars.items())), *sources)
+        # where none is named it is YouTrack
+        has_other, has_zabbix = "YANDEX_TRACKER_URL" in given, "ZABBIX_URL" in given
+        has_youtrack = "YOUTRACK_URL" in given or not has_other
+        kind = (repr(sorted(dbt_vars.items())), has_youtrack, has_other, has_zabbix)
         target = self.root / given.get("DBT_TARGET_PATH", "target")
         return PARSES.lent(kind, target, Place.of(self.root, given))
 
