@@ -55,6 +55,15 @@ def clean(server: PostgresServer, project: Project, youtrack: Server) -> Marts:
     raise AssertionError
 
 
+@pytest.fixture(scope="module")
+def on_the_board(server: PostgresServer, project: Project) -> Marts:
+    """The marts of the company as the earlier versions have read it."""
+    with start(Company(**COMPANY)) as youtrack:
+        for name in fresh_database(server):
+            return run(server, project, youtrack, name)
+    raise AssertionError
+
+
 def run(server: PostgresServer, project: Project, youtrack: Server, database: str) -> Marts:
     environment = {**server.environment(database), **source_environment(youtrack)}
     completed = project.run("run", "--vars", AS_OF, environment=environment)
@@ -136,14 +145,12 @@ def test_columns_that_an_earlier_version_did_not_know_are_added_and_filled(
 
 @pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.name)
 def test_what_an_earlier_version_saw_on_a_board_is_known_when_it_is_gone(
-    server: PostgresServer, project: Project, database: str, dump: Path
+    server: PostgresServer, project: Project, on_the_board: Marts, database: str, dump: Path
 ) -> None:
-    company = Company(**COMPANY)
+    before, company = on_the_board, Company(**COMPANY)
     board = next(one for one in company.boards if one.sync_field is not None)
     with start(company) as youtrack:
         restore(server, database, dump, youtrack)
-        for name in fresh_database(server):
-            before = run(server, project, youtrack, name)
         company.take_off_board(board, company.rus)
         after = run(server, project, youtrack, database)
     closed = {

@@ -113,9 +113,10 @@ for _columns in TABLES.values():
 def fetch(connection, query: sql.Composable) -> list[dict]:
     """The rows of a query as dicts; jsonb parsed, its fractions as Decimal."""
     extras.register_default_jsonb(connection, loads=partial(json.loads, parse_float=Decimal))
-    with connection.cursor(cursor_factory=extras.RealDictCursor) as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(query)
-        return [dict(row) for row in cursor.fetchall()]
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def read_raw(connection, schema: str = "raw") -> Raw:
