@@ -1,10 +1,11 @@
 """What the data or a seed says wrongly is told by a counted warning that names it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from conftest import PostgresServer, Project, copy_project, source_environment
+from conftest import PostgresServer, Project, source_environment
 from test_server import execute
 
 from demo.tracker import Tracker
@@ -71,10 +72,19 @@ def company() -> Tracker:
 
 
 @pytest.fixture
-def seeds(tmp_path: Path) -> Path:
-    """A copy of the project whose seeds somebody has misspelt."""
-    root = copy_project(tmp_path / "clone").root
-    seeds = root / "dbt_project" / "seeds"
+def misspelt(project: Project) -> Iterator[Project]:
+    """The project while somebody has misspelt its seeds."""
+    seeds = project.root / "dbt_project" / "seeds"
+    kept = {path: path.read_bytes() for path in seeds.glob("*.csv")}
+    try:
+        misspell(seeds)
+        yield project
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+
+
+def misspell(seeds: Path) -> None:
     categories = (seeds / "state_categories.csv").read_text(encoding="utf-8")
     assert "\nDuplicate,cancelled\n" in categories
     misspelt = categories.replace("\nDuplicate,cancelled\n", "\nDuplicat,cancelled\n")
@@ -85,17 +95,15 @@ def seeds(tmp_path: Path) -> Path:
     # whose last year nobody has renewed
     days = "date,is_working,opens_at,closes_at,name\n2025-12-31,false,,,New Year's Eve\n"
     (seeds / "work_calendar_days.csv").write_text(days, encoding="utf-8")
-    return seeds
 
 
 def test_what_is_misspelt_or_odd_is_named_with_its_number(
-    server: PostgresServer, database: str, seeds: Path
+    server: PostgresServer, database: str, misspelt: Project
 ) -> None:
-    project = Project(seeds.parent.parent)
     with start(company()) as youtrack:
         environment = {**server.environment(database), **source_environment(youtrack)}
         variables = "{story_types: [STORY, Stroy, Feature]}"
-        completed = project.run("run", "--vars", variables, environment=environment)
+        completed = misspelt.run("run", "--vars", variables, environment=environment)
     assert completed.returncode == 0, completed.stderr[-3000:]
     said = completed.stderr
     # the status keeps the same words
