@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from conftest import PostgresServer, Project, clean_environment, copy_project, s
 from reference import KEYS, compare, read_marts
 from test_alarm import Hook
 from test_run import LAST_RUN, value
+from warm import WarmProcess
 
 from demo.company import Company
 from demo.youtrack.server import Server, start
@@ -98,6 +99,8 @@ def loaded(project: Project, server: PostgresServer, youtrack: Server, name: str
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     disk = tmp_path_factory.mktemp("disk")
     project = copy_project(tmp_path_factory.mktemp("clone"))
+    come_back_sooner(project)
+    project = replace(project, warm=WarmProcess(project.root, clean_environment()))
     company = Company(issues=80, seed=3, today="2026-06-17")
     with small_disk(disk, DISK) as is_small, start(company) as youtrack:
         server = PostgresServer(host=str(embedded.start(disk / "data")))
@@ -108,7 +111,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             assert evening != clean
             yield House(disk / "data", is_small, project, youtrack, server, evening, clean)
         finally:
+            project.warm.close()
             embedded.stop(disk / "data")
+
+
+def come_back_sooner(project: Project) -> None:
+    """As often as ever, after a tenth of the minute that a source which is down is waited for."""
+    client = project.root / "extract" / "client.py"
+    text, waits = client.read_text(encoding="utf-8"), "first_wait_seconds: float = 0.5\n"
+    assert waits in text
+    client.write_text(text.replace(waits, waits.replace("0.5", "0.05")), encoding="utf-8")
 
 
 @dataclass
