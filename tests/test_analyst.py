@@ -1,9 +1,12 @@
 """What an analyst meets who edits the models: mistakes told with the line that mends them, once."""
 
+import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import FROZEN, PostgresServer, Project, source_environment
@@ -12,6 +15,7 @@ from test_run import fingerprint, value
 from demo.youtrack.server import Server
 from extract.errors import DatabaseError
 from pipeline import trial
+from pipeline.build import Dbt
 from pipeline.trial import Difference, differences
 
 MARTS = "dbt_project/models/marts"
@@ -96,9 +100,36 @@ def test_a_run_at_another_time_parses_nothing_again(
     # the test before this one may have left its mistake in what was parsed
     assert project.run("build", "--vars", FROZEN, environment=environment).returncode == 0
     before = parsed.stat().st_mtime_ns
+    manifest = parsed.with_name("manifest.json").stat()
     completed = project.run("build", "--vars", "{as_of: 2026-06-18}", environment=environment)
     assert completed.returncode == 0, completed.stderr
     assert parsed.stat().st_mtime_ns == before
+    after = parsed.with_name("manifest.json").stat()
+    assert after.st_ino == manifest.st_ino, "it is not written again"
+    assert after.st_mtime_ns > manifest.st_mtime_ns, "it was held against the project"
+
+
+def test_the_manifest_is_written_whole_when_something_was_parsed(tmp_path: Path) -> None:
+    written: list[str] = []
+
+    class Parsed:
+        def write(self, path: str) -> None:
+            written.append(Path(path).name)
+            Path(path).write_text(f"{len(written)}")
+
+    dbt = SimpleNamespace(_target=tmp_path, _manifest=Parsed())
+    kept, manifest = tmp_path / "partial_parse.msgpack", tmp_path / "manifest.json"
+    for was_parsed, wanted in ((True, "1"), (False, "1"), (True, "2")):
+        if was_parsed:
+            kept.write_bytes(b"")
+            newer = time.time_ns() + 1_000_000_000 * len(written)
+            os.utime(kept, ns=(newer, newer))
+        Dbt._write_manifest(dbt)
+        assert manifest.read_text() == wanted
+        assert manifest.name not in written, "a run that is killed leaves no half of it"
+    manifest.unlink()
+    Dbt._write_manifest(dbt)
+    assert manifest.read_text() == "3"
 
 
 def test_a_try_shows_what_would_change_and_changes_nothing(
