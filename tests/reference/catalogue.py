@@ -63,6 +63,7 @@ class Catalogue:
             for row in definitions.seed("state_categories")
         }
         self._roles: dict[tuple[str, str], str | None] = {}
+        self._role_keys: dict[tuple[str, str], list[str]] = {}
 
     def _read_attachments(self, raw: Raw) -> None:
         """Which rows are of detached fields, and when the runs saw each field attached."""
@@ -145,11 +146,12 @@ class Catalogue:
     @staticmethod
     def field_by_name(fields: dict[str, Field], name: str | None) -> Field | None:
         """The field whose name, else whose localised name, is the given one."""
-        ordered = sorted(fields.values(), key=lambda one: id_key(one.key))
+        if name is None:
+            return None
         for attribute in ("name", "localized_name"):
-            for found in ordered:
-                if name is not None and getattr(found, attribute) == name:
-                    return found
+            found = [one for one in fields.values() if getattr(one, attribute) == name]
+            if found:
+                return min(found, key=lambda one: id_key(one.key))
         return None
 
     def is_multi(self, key: str) -> bool:
@@ -183,6 +185,11 @@ class Catalogue:
         """The fields that play a role in a project, or ever played it."""
         if project is None:
             return []
+        if (project, role) not in self._role_keys:
+            self._role_keys[project, role] = self._find_role_keys(project, role)
+        return self._role_keys[project, role]
+
+    def _find_role_keys(self, project: str, role: str) -> list[str]:
         known = self.fields.get(project, {}) | self.past.get(project, {})
         ends = [self.attached.get((project, key), ALWAYS)[1] for key in known]
         ends = [end for end in ends if end < FOREVER]

@@ -35,15 +35,16 @@ def compare(
     expected, found = _by_key(expected_rows, key, "expected")
     actual, repeated = _by_key(actual_rows, key, "actual")
     found += repeated
-    for identity in sorted(expected.keys() | actual.keys(), key=repr):
-        name = ", ".join(f"{column}={value}" for column, value in zip(key, identity, strict=True))
+    for identity in expected.keys() | actual.keys():
+        name = [f"{column}={value}" for column, value in zip(key, identity, strict=True)]
         if identity not in actual:
-            found.append(f"missing row: {name}: {expected[identity]}")
+            found.append(f"missing row: {', '.join(name)}: {expected[identity]}")
         elif identity not in expected:
-            found.append(f"row too many: {name}: {actual[identity]}")
+            found.append(f"row too many: {', '.join(name)}: {actual[identity]}")
         else:
-            found += _cells(name, expected[identity], actual[identity])
-    return found
+            cells = _cells(expected[identity], actual[identity])
+            found += [f"{', '.join(name)}: {cell}" for cell in cells]
+    return sorted(found)
 
 
 def _by_key(
@@ -58,17 +59,19 @@ def _by_key(
     ]
 
 
-def _cells(name: str, expected: dict, actual: dict) -> list[str]:
+def _cells(expected: dict, actual: dict) -> list[str]:
     found = []
     for column, wanted in expected.items():
         if column not in actual:
-            found.append(f"{name}: no column {column}")
+            found.append(f"no column {column}")
         elif not _agree(column, wanted, actual[column]):
-            found.append(f"{name}: {column} is {actual[column]!r}, expected {wanted!r}")
+            found.append(f"{column} is {actual[column]!r}, expected {wanted!r}")
     return found
 
 
 def _agree(column: str, wanted: object, value: object) -> bool:
+    if type(wanted) is type(value) and wanted == value:
+        return True
     if wanted is None or value is None:
         return wanted is value
     if isinstance(wanted, bool) or isinstance(value, bool):

@@ -363,9 +363,10 @@ def _heat(incidents: list[_Incident], rules: Rules, now: int) -> list[Row]:
         seen = each.acknowledged
         unseen_until = until if seen is None else min(until, seen)
         slot = first = _hour(each.start, rules.zone)
+        places = each.places()
         while slot == first or slot < until:
             end = slot + HOUR
-            for place in each.places():
+            for place in places:
                 sums = slots[(*place, slot)]
                 sums[0] += slot == first
                 sums[1] += min(end, until) - max(slot, each.start)

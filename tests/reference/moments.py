@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from zoneinfo import ZoneInfo
 
 UTC = timezone.utc  # noqa: UP017  (Python 3.10)
@@ -61,9 +62,9 @@ def hours(count: Decimal) -> int:
 
 def rounded(value: Fraction | Decimal | int, places: int = 2) -> Decimal:
     """Round half away from zero, as PostgreSQL rounds numeric."""
-    exact = Fraction(value)
-    scaled = int(abs(exact) * 10**places + Fraction(1, 2))
-    return Decimal(-scaled if exact < 0 else scaled).scaleb(-places)
+    numerator, denominator = value.as_integer_ratio()
+    scaled = (2 * abs(numerator) * 10**places + denominator) // (2 * denominator)
+    return Decimal(-scaled if numerator < 0 else scaled).scaleb(-places)
 
 
 def days_between(start: int, end: int) -> Decimal:
@@ -71,6 +72,7 @@ def days_between(start: int, end: int) -> Decimal:
     return rounded(Fraction(end - start, SECOND) / DAY_SECONDS)
 
 
+@cache
 def id_key(identifier: str | None) -> tuple:
     """Sort key of a YouTrack id: its parts as numbers, so that `2-10` follows `2-9`."""
     text = identifier or ""
