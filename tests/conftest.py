@@ -114,6 +114,15 @@ class PostgresServer:
 
 PARSES = Parses()
 
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_readings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    base = tmp_path_factory.getbasetemp()
+    # each worker of pytest-xdist has a folder of its own in that of the session
+    PARSES.folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "readings"
+    PARSES.folder.mkdir(exist_ok=True)
+
+
 # Waits for the end of the session, however it ends, and stops what servers are left in its folder.
 GUARD = """
 import os, sys
@@ -228,7 +237,7 @@ class Project:
     ) -> subprocess.CompletedProcess[str]:
         """`python -m pipeline …` there, with nothing configured but `environment`."""
         given = clean_environment(environment)
-        with self._reading(arguments, given):
+        with self.reading(arguments, given):
             if self.warm:
                 with tempfile.TemporaryDirectory() as folder:
                     return self.warm.run(arguments, given, Path(folder), timeout)
@@ -242,12 +251,12 @@ class Project:
                 check=False,
             )
 
-    def _reading(
+    def reading(
         self, arguments: tuple[str, ...], given: dict[str, str]
     ) -> AbstractContextManager[None]:
-        """What dbt reads of the project, by the vars and the sources of the command."""
+        """While a command runs: what dbt has read before, by the command's vars and sources."""
         names = {"PGHOST", "PGPORT", "PGUSER", "PGDATABASE"}
-        if arguments[:1] not in (("run",), ("build",)) or not names <= given.keys():
+        if arguments[:1] not in (("run",), ("build",), ("load",)) or not names <= given.keys():
             return nullcontext()
         text = arguments[arguments.index("--vars") + 1] if "--vars" in arguments else None
         try:
@@ -259,7 +268,7 @@ class Project:
         # where none is named it is YouTrack
         has_other, has_zabbix = "YANDEX_TRACKER_URL" in given, "ZABBIX_URL" in given
         has_youtrack = "YOUTRACK_URL" in given or not has_other
-        kind = (repr(sorted(dbt_vars.items())), has_youtrack, has_other, has_zabbix)
+        kind = repr((sorted(dbt_vars.items()), has_youtrack, has_other, has_zabbix))
         target = self.root / given.get("DBT_TARGET_PATH", "target")
         return PARSES.lent(kind, target, Place.of(self.root, given))
 

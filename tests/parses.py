@@ -1,14 +1,16 @@
-"""What dbt has read of the project, handed on between the databases, roles and copies of the tests.
+"""What dbt has read of the project, handed on between the tests: their databases, roles and copies.
 
 dbt reads the whole project anew, seven seconds long, when anything of the connection differs from
 the last time. Of all that, what it keeps holds the database's name and the project's folder alone.
 What else has changed since, a file or a var, dbt notices and reads.
 """
 
+import hashlib
+import os
 import pprint
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,27 +45,41 @@ class Place:
 
 
 class Parses:
-    """The last reading of each kind."""
+    """The last reading of each kind, in files of a folder that all workers of a session share."""
+
+    folder: Path
 
     def __init__(self) -> None:
-        self._readings: dict[Hashable, tuple[bytes, Place]] = {}
-        self._targets: dict[Path, tuple[Hashable, Place]] = {}
+        self._targets: dict[Path, tuple[str, Place]] = {}
 
     @contextmanager
-    def lent(self, kind: Hashable, target: Path, place: Place) -> Iterator[None]:
+    def lent(self, kind: str, target: Path, place: Place) -> Iterator[None]:
         """While a command runs whose vars and sources are those of `kind`."""
         file = target / KEPT
-        if kind in self._readings and self._targets.get(target) != (kind, place):
+        shared = self.folder / f"{hashlib.sha256(kind.encode()).hexdigest()}.msgpack"
+        if shared.exists() and self._targets.get(target) != (kind, place):
             try:
                 target.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(_moved(*self._readings[kind], place))
+                file.write_bytes(_moved(*_read(shared), place))
             except OSError:  # a disk that a test has filled: the command reads by itself
                 file.unlink(missing_ok=True)
         before = _written(file)
         yield
         if _written(file) not in (None, before):
-            self._readings[kind] = (file.read_bytes(), place)
+            _write(shared, file.read_bytes(), place)
         self._targets[target] = (kind, place)
+
+
+def _read(file: Path) -> tuple[bytes, Place]:
+    reading, *place = msgpack.unpackb(file.read_bytes())
+    return reading, Place(*place)
+
+
+def _write(file: Path, reading: bytes, place: Place) -> None:
+    # whole or not at all, as another worker may read it now
+    own = file.with_suffix(f".{os.getpid()}")
+    own.write_bytes(msgpack.packb([reading, *astuple(place)]))
+    own.replace(file)
 
 
 def _written(file: Path) -> int | None:

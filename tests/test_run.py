@@ -265,16 +265,17 @@ def test_no_process_and_no_file_shows_the_token_or_the_password(
     }
     # the build fails, after everything was loaded
     arguments = ["--vars", "{team_field: Squad}"] if fails else []
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "run", *arguments],
-        cwd=project.root,
-        env=clean_environment(environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    given = clean_environment(environment)
     seen: set[bytes] = set()
-    with ThreadPoolExecutor(1) as pool:
+    with project.reading(("run", *arguments), given), ThreadPoolExecutor(1) as pool:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "run", *arguments],
+            cwd=project.root,
+            env=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         said = pool.submit(process.communicate)
         while not said.done():
             seen |= command_lines()

@@ -56,7 +56,7 @@ class Warehouse:
             key = (str(self._root), self._target, given)
             if key not in _MANIFESTS:
                 place = Place.of(self._root, self._environment)
-                with PARSES.lent(("by dbt", given), Path(self._target), place):
+                with PARSES.lent(f"by dbt {given}", Path(self._target), place):
                     _MANIFESTS[key] = self._invoke(
                         None, "parse", "--no-write-json", "--vars", given
                     )
