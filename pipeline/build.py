@@ -118,33 +118,35 @@ def check_vars(connection: Connection, given: dict[str, Any], *, role: str) -> N
 
     `role` is the run's own, which must not be the reader: it would become read-only.
     """
+    in_project = _project_vars()
     # an analyst's own models may have vars of their own
-    known = VARS.keys() | _project_vars().keys()
+    known = VARS.keys() | in_project.keys()
     unknown = sorted(given.keys() - known)
     if unknown:
         raise ConfigurationError(
             f"unknown vars: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}"
         )
-    _check_spelling()
+    _check_spelling(in_project)
+    valid = in_project | given
     for name, kind in VARS.items():
-        value = definition(name, given, None)
+        value = valid.get(name)
         if value is not None or name in given:
             _check_var(name, kind, value)
-    zone = definition("timezone", given, "UTC")
+    zone = valid.get("timezone", "UTC")
     with connection.cursor() as cursor:
         cursor.execute("select exists (select from pg_timezone_names where name = %s)", (zone,))
         if not cursor.fetchone()[0]:
             raise ConfigurationError(f"the var timezone is no time zone's name: {zone}")
-    if definition("reader_role", given, "datalens_reader") == role:
+    if valid.get("reader_role", "datalens_reader") == role:
         raise ConfigurationError(
             f"the var reader_role names {role}, the role of the run itself, which would become "
             "read-only; name another role"
         )
 
 
-def _check_spelling() -> None:
+def _check_spelling(in_project: dict[str, Any]) -> None:
     """Refuse a var of `dbt_project.yml` that looks like one of ours and that nothing reads."""
-    for name in sorted(map(str, _project_vars().keys() - VARS.keys())):
+    for name in sorted(map(str, in_project.keys() - VARS.keys())):
         meant = get_close_matches(name, VARS, n=1, cutoff=0.8)
         if meant and not _is_read(name):
             raise ConfigurationError(
@@ -191,7 +193,7 @@ def _check_var(name: str, kind: str, value: Any) -> None:
 
 def definition(name: str, given: dict[str, Any], default: Any) -> Any:
     """A dbt var as the models will see it: what was given, else `dbt_project.yml`, else default."""
-    return given[name] if name in given else _project_vars().get(name, default)
+    return (_project_vars() | given).get(name, default)
 
 
 def _project_vars() -> dict[str, Any]:
