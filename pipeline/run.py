@@ -24,7 +24,6 @@ from extract.errors import (
     LockedError,
     RunError,
 )
-from extract.memory import rare_collections
 from extract.tracker import Configured, Load, LoadReport, Source
 from pipeline import error_reports, publish, summary
 from pipeline.alarm import Alarm
@@ -132,7 +131,7 @@ def execute(options: RunOptions) -> int:
             session = stack.enter_context(
                 _session(console, alarm, figures, as_of, started_at, is_demo)
             )
-            with session.stoppable(), rare_collections():
+            with session.stoppable():
                 _work(session, options, as_of, result)
         except LockedError as locked:
             console.say(str(locked), style="yellow")

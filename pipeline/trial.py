@@ -17,7 +17,6 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2's own name)
 
 from extract.errors import ConfigurationError, DatabaseError
-from extract.memory import rare_collections
 from pipeline import publish
 from pipeline.build import BuildError, BuildReport, Dbt, check_vars, moment_of
 from pipeline.console import RunConsole
@@ -73,7 +72,7 @@ def execute(given_vars: dict[str, Any], *, drop: bool = False) -> int:
     Raises RunError where nothing can be built or compared.
     """
     console = RunConsole(Redactor())
-    with console, rare_collections():
+    with console:
         for warning in load_environment():
             console.warn(warning)
         console.redact.add(*(os.environ.get(name) for name in SECRETS))
