@@ -4,7 +4,6 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 # How often Python looks for reference cycles. Parsed JSON, and dbt's models of a project, are
 # thousands of small containers without a cycle, and each look walks them: parsing a page of 100
 # issues takes 8 ms with Python's own thresholds, 1.6 ms with these; a build of the demo a seventh
