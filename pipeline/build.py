@@ -23,6 +23,7 @@ from extract.errors import ConfigurationError, DiskError, RunError, UsageError
 from pipeline import publish
 from pipeline.database import Database
 from pipeline.redaction import plain
+from pipeline.server import kept_sessions
 from pipeline.settings import PROJECT_ROOT, dbt_target
 
 logger = logging.getLogger(__name__)
@@ -326,7 +327,8 @@ class Dbt:
             "--target-path", str(self._target),
             "--vars", json.dumps(self._vars, default=str), "--log-level", "none", "--no-use-colors",
         ]  # fmt: skip
-        outcome = dbtRunner(manifest=self._manifest, callbacks=[counter]).invoke(arguments)
+        with kept_sessions():
+            outcome = dbtRunner(manifest=self._manifest, callbacks=[counter]).invoke(arguments)
         if outcome.result is None or (outcome.exception and not outcome.success):
             raise _ended_early(" ".join(command[:2]), outcome.exception, counter.last_error)
         return outcome.result, counter.warnings

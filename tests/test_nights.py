@@ -286,7 +286,7 @@ def test_nights_in_which_the_disk_of_the_working_folder_is_full(night: Night) ->
 
 def test_nights_in_which_the_database_restarts_in_the_middle(night: Night) -> None:
     def cut_off() -> None:
-        """dbt opens a session for each model; those of the run itself are lost for good."""
+        """The sessions of the run itself, which are lost for good; dbt's hold no such lock."""
         execute(
             night.house.server,
             "select pg_terminate_backend(pid) from pg_stat_activity where pid in ("

@@ -271,6 +271,55 @@ def test_a_session_sorts_in_a_share_of_the_memory_or_in_what_is_asked(
         assert cursor.fetchone() == (work_mem,)
 
 
+def test_dbts_sessions_are_kept_for_each_other_while_a_command_runs(
+    server: PostgresServer, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psycopg2, "connect", psycopg2.connect)
+    fitness.fit_sessions()
+
+    def session(name: str = "dbt"):
+        return psycopg2.connect(
+            host=server.host, port=server.port, user=server.user, dbname=database,
+            application_name=name,
+        )  # fmt: skip
+
+    def standing(name: str) -> set[int]:
+        query = f"select pid from pg_stat_activity where application_name = '{name}'"
+        return {pid for (pid,) in execute(server, database, query)}
+
+    def come_to(name: str, *connections: psycopg2.extensions.connection) -> None:
+        """PostgreSQL sees the end of a session a moment later."""
+        wanted, deadline = {one.info.backend_pid for one in connections}, time.monotonic() + 10
+        while standing(name) != wanted:
+            assert time.monotonic() < deadline, (standing(name), wanted)
+            time.sleep(0.02)
+
+    with fitness.kept_sessions():
+        first = session()
+        with first.cursor() as cursor:
+            cursor.execute("create table left_open (x int)")
+        first.close()
+        # what it had not committed is gone
+        assert execute(server, database, "select to_regclass('left_open')") == [(None,)]
+        again, other = session(), session()
+        assert again is first and other is not first
+        ended = other.info.backend_pid
+        again.close()
+        other.close()
+        # one that was ended meanwhile is not handed out, nor in the way
+        execute(server, database, f"select pg_terminate_backend({ended})")
+        third, fourth = session(), session()
+        assert first in (third, fourth) and other not in (third, fourth)
+        session("ours").close()
+        come_to("ours")
+        third.close()
+        come_to("dbt", third, fourth)
+    # one that is in use ends with its user
+    come_to("dbt", fourth)
+    fourth.close()
+    come_to("dbt")
+
+
 def test_the_memory_of_a_container_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     whole = fitness.memory_mb()
     assert whole > 64

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from conftest import PARSES, REPOSITORY, PostgresServer
 from extracting import extraction
@@ -16,6 +17,7 @@ from reference import KEYS, Definitions, compare, compute, read_marts, read_raw,
 from demo.youtrack.server import Server
 from pipeline.build import AS_OF
 from pipeline.record import _TABLE as RUNS_TABLE
+from pipeline.server import fit_sessions, kept_sessions
 
 # What dbt has read of the project, by database and vars: reading takes it longer than building.
 _MANIFESTS: dict[tuple[str, ...], Any] = {}
@@ -53,6 +55,9 @@ class Warehouse:
                 patch.setenv(name, value)
             if as_of:
                 patch.setenv(AS_OF, as_of.isoformat())
+            # sessions as a run has them; what it replaces comes back
+            patch.setattr(psycopg2, "connect", psycopg2.connect)
+            fit_sessions()
             key = (str(self._root), self._target, given)
             if key not in _MANIFESTS:
                 place = Place.of(self._root, self._environment)
@@ -71,21 +76,22 @@ class Warehouse:
             callbacks=[lambda event: words.append(event.info.msg) if event.info.level == "error"
                        else None],
         )  # fmt: skip
-        outcome = runner.invoke(
-            [
-                *arguments,
-                "--project-dir",
-                str(self._root),
-                "--profiles-dir",
-                str(self._folder),
-                "--target-path",
-                self._target,
-                "--log-path",
-                str(self._folder / "logs"),
-                "--log-level",
-                "none",
-            ]  # fmt: skip
-        )
+        with kept_sessions():
+            outcome = runner.invoke(
+                [
+                    *arguments,
+                    "--project-dir",
+                    str(self._root),
+                    "--profiles-dir",
+                    str(self._folder),
+                    "--target-path",
+                    self._target,
+                    "--log-path",
+                    str(self._folder / "logs"),
+                    "--log-level",
+                    "none",
+                ]
+            )
         assert outcome.success, "\n".join(words[-30:]) or str(outcome.exception)
         return outcome.result
 
