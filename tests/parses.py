@@ -9,7 +9,7 @@ import hashlib
 import os
 import pprint
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,9 @@ class Parses:
         before = _written(file)
         yield
         if _written(file) not in (None, before):
-            _write(shared, file.read_bytes(), place)
+            # one that was cut off, by a full disk or a signal, is nobody's
+            with suppress(ValueError):
+                _write(shared, file.read_bytes(), place)
         self._targets[target] = (kind, place)
 
 
@@ -76,6 +78,7 @@ def _read(file: Path) -> tuple[bytes, Place]:
 
 
 def _write(file: Path, reading: bytes, place: Place) -> None:
+    msgpack.unpackb(reading)
     # whole or not at all, as another worker may read it now
     own = file.with_suffix(f".{os.getpid()}")
     own.write_bytes(msgpack.packb([reading, *astuple(place)]))
