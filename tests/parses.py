@@ -45,7 +45,10 @@ class Place:
 
 
 class Parses:
-    """The last reading of each kind, in files of a folder that all workers of a session share."""
+    """A reading of each kind, in files of a folder that all workers of a session share.
+
+    The first that is made: what a test alters in its project later on is that test's alone.
+    """
 
     folder: Path
 
@@ -65,7 +68,7 @@ class Parses:
                 file.unlink(missing_ok=True)
         before = _written(file)
         yield
-        if _written(file) not in (None, before):
+        if not shared.exists() and _written(file) not in (None, before):
             # one that was cut off, by a full disk or a signal, is nobody's
             with suppress(ValueError):
                 _write(shared, file.read_bytes(), place)
