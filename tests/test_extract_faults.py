@@ -182,18 +182,16 @@ def test_a_killed_run_repeated_ends_in_the_raw_of_one_clean_load(
     empty: Extraction, clean: Extraction, youtrack: Server, share: float
 ) -> None:
     clean.load()
-    requests = youtrack.stats.requests
+    # how many pages are asked for ahead, and in vain, differs from run to run: 32 to 36 in all
+    requests = youtrack.stats.requests - 5
     script = KILLED.format(
         paths=[str(REPOSITORY), str(REPOSITORY / "tests")], url=youtrack.url,
         token=youtrack.token, dsn=empty.dsn, folder=str(empty.folder),
     )  # fmt: skip
-    youtrack.latency_ms = 20
     process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ})
-    while youtrack.stats.requests < requests * (1 + share) and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    killing = youtrack.fault("call", change=process.kill, first=int(requests * share))
     assert process.wait() == -signal.SIGKILL
-    youtrack.latency_ms = 0
+    assert killing.hits == 1
     empty.load()
     assert differences(empty.raw(), clean.raw()) == []
 

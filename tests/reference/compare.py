@@ -36,23 +36,27 @@ def compare(
     actual, repeated = _by_key(actual_rows, key, "actual")
     found += repeated
     for identity in expected.keys() | actual.keys():
-        name = [f"{column}={value}" for column, value in zip(key, identity, strict=True)]
         if identity not in actual:
-            found.append(f"missing row: {', '.join(name)}: {expected[identity]}")
+            found.append(f"missing row: {_named(key, identity)}: {expected[identity]}")
         elif identity not in expected:
-            found.append(f"row too many: {', '.join(name)}: {actual[identity]}")
+            found.append(f"row too many: {_named(key, identity)}: {actual[identity]}")
         else:
             cells = _cells(expected[identity], actual[identity])
-            found += [f"{', '.join(name)}: {cell}" for cell in cells]
+            found += [f"{_named(key, identity)}: {cell}" for cell in cells]
     return sorted(found)
+
+
+def _named(key: Sequence[str], identity: tuple) -> str:
+    return ", ".join(f"{column}={value}" for column, value in zip(key, identity, strict=True))
 
 
 def _by_key(
     rows: Iterable[dict], key: Sequence[str], side: str
 ) -> tuple[dict[tuple, dict], list[str]]:
-    rows = list(rows)
-    times = Counter(tuple(row.get(column) for column in key) for row in rows)
-    return {tuple(row.get(column) for column in key): row for row in rows}, [
+    identities = [(tuple(row.get(column) for column in key), row) for row in rows]
+    by_key = dict(identities)
+    times = Counter(identity for identity, _ in identities) if len(by_key) < len(identities) else {}
+    return by_key, [
         f"{side}: key {identity} occurs {count} times"
         for identity, count in times.items()
         if count > 1

@@ -366,15 +366,17 @@ def _heat(incidents: list[_Incident], rules: Rules, now: int) -> list[Row]:
         places = each.places()
         while slot == first or slot < until:
             end = slot + HOUR
+            begin = max(slot, each.start)
+            lasted, unseen = min(end, until) - begin, max(min(end, unseen_until) - begin, 0)
             for place in places:
-                sums = slots[(*place, slot)]
+                sums = slots[place, slot]
                 sums[0] += slot == first
-                sums[1] += min(end, until) - max(slot, each.start)
-                sums[2] += max(min(end, unseen_until) - max(slot, each.start), 0)
+                sums[1] += lasted
+                sums[2] += unseen
                 sums[3] = max(sums[3], each.severity)
             slot = end
     rows = []
-    for (kind, place, slot), (started, lasted, unseen, worst) in slots.items():
+    for ((kind, place), slot), (started, lasted, unseen, worst) in slots.items():
         local = to_datetime(slot).astimezone(rules.zone)
         rows.append({
             "place_kind": kind, "place": place, "slot_start": to_datetime(slot),
