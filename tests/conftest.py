@@ -4,11 +4,13 @@ No test reads the developer's own `.env`, database or YouTrack.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -49,6 +51,11 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, as tests wait now and then, for a server or a moment."""
+    return (os.cpu_count() or 1) + 1
 
 
 def more_draws(*values: Any) -> list[Any]:
@@ -254,6 +261,22 @@ class Project:
                 timeout=timeout,
                 check=False,
             )
+
+    @contextmanager
+    def running(self, *arguments: str, environment: dict[str, str]) -> Iterator[Future]:
+        """The same while it runs; `kill` ends it."""
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(self.run, *arguments, environment=environment)
+            try:
+                yield run
+            except BaseException:
+                self.kill()
+                raise
+
+    def kill(self) -> None:
+        """SIGKILL for the command that runs, if one does."""
+        if self.warm and self.warm.pid:
+            os.kill(self.warm.pid, signal.SIGKILL)
 
     def reading(
         self, arguments: tuple[str, ...], given: dict[str, str]

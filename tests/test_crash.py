@@ -1,11 +1,9 @@
 """A run that is killed anywhere, and run again, ends in the marts of one clean run."""
 
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import Future, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from conftest import (
     FROZEN,
     PostgresServer,
     Project,
-    clean_environment,
     fresh_database,
     source_environment,
 )
@@ -72,14 +69,14 @@ class Victim:
 
     def kill_in(self, stage: str, draw: random.Random) -> None:
         """Kill a run at a random moment of a stage (or in the next one, if it went fast)."""
-        wait = draw.uniform(0, self.seconds[stage])
-        with self._started() as process:
-            run_id = self._reach(stage, process)
-            try:
-                process.wait(wait)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        seconds = draw.uniform(0, self.seconds[stage])
+        running = self.project.running("run", "--vars", FROZEN, environment=self.environment)
+        with running as run:
+            run_id = self._reach(stage, run)
+            wait([run], timeout=seconds)
+            if not run.done():
+                self.project.kill()
+                run.result()
                 # one that had written its end was killed too late, while it wrote the page
                 if self._status(run_id) == "RUNNING":
                     self.killed.append(run_id)
@@ -92,22 +89,7 @@ class Victim:
         """What a run has written of itself."""
         return self.rows("select status from ops.pipeline_runs where run_id = %s", run_id)[0][0]
 
-    @contextmanager
-    def _started(self) -> Iterator[subprocess.Popen]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "run", "--vars", FROZEN],
-            cwd=self.project.root,
-            env=clean_environment(self.environment),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-
-    def _reach(self, stage: str, process: subprocess.Popen) -> str:
+    def _reach(self, stage: str, run: Future) -> str:
         """Wait until the run is in a stage (or beyond it); returns the run's id."""
         stages = ["extract", "build", "publish"]
         reached = stages[stages.index(stage) :]
@@ -118,7 +100,7 @@ class Victim:
             "where status = 'RUNNING' and stage = any(%s) and run_id <> all(%s)"
         )
         while not (found := self.rows(there)[0][0] and self.rows(runs, reached, self.killed)):
-            assert process.poll() is None, f"the run ended with {process.returncode}"
+            assert not run.done(), run.result()
             time.sleep(0.02)
         return found[0][0]
 

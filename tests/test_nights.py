@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -154,24 +153,14 @@ class Night:
         with closing(self.house.server.connect(DATABASE)) as connection:
             # what a bad night before left is no sign of this one
             connection.cursor().execute("drop schema if exists marts_next cascade")
-        with subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "run", "--vars", AS_OF],
-            cwd=self.house.project.root,
-            env=clean_environment(self.environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                is_building = "select to_regnamespace('marts_next') is not null"
-                while not self.value(is_building):
-                    assert process.poll() is None
-                    time.sleep(0.05)
-                accident()
-                said = process.communicate(timeout=300)
-            finally:
-                process.kill()
-        return subprocess.CompletedProcess(process.args, process.returncode, *said)
+        running = self.house.project.running("run", "--vars", AS_OF, environment=self.environment)
+        with running as run:
+            is_building = "select to_regnamespace('marts_next') is not null"
+            while not self.value(is_building):
+                assert not run.done(), run.result()
+                time.sleep(0.05)
+            accident()
+            return run.result()
 
     def value(self, query: str):
         return value(self.house.server, DATABASE, query)

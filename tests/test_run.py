@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -533,20 +534,12 @@ def test_a_run_that_was_killed_reads_nok(
     server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
 ) -> None:
     database, environment = published
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "build"],
-        cwd=project.root,
-        env=clean_environment(environment),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     query = "select status = 'RUNNING' from marts.pipeline_status"
-    try:
+    with project.running("build", environment=environment) as run:
         while not value(server, database, query):
-            assert process.poll() is None
-        process.kill()
-    finally:
-        process.wait()
+            assert not run.done()
+        project.kill()
+        assert run.result().returncode == -signal.SIGKILL
     status = "select status || ': ' || error from marts.pipeline_status"
     assert re.match(r"NOK: .*died", value(server, database, status))
     completed = project.run("build", "--vars", FROZEN, environment=environment)
@@ -563,14 +556,18 @@ def test_the_time_limit_ends_the_run_as_nok_and_leaves_nothing_running(
         "RUN_TIMEOUT_MINUTES": "0.02",
         "METRICS_FILE": str(tmp_path / "lead_time.prom"),
     }
-    with subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "run"],
-        cwd=project.root,
-        env=clean_environment(environment),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    given = clean_environment(environment)
+    with (
+        project.reading(("run",), given),
+        subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "run"],
+            cwd=project.root,
+            env=given,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
         _, said = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "RUN_TIMEOUT_MINUTES" in said

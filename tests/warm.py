@@ -1,8 +1,9 @@
 """`python -m pipeline …` without the seconds of its imports: forked from a process that has them.
 
 In the folder of a project, `python warm.py` reads a line of JSON for each command and answers with
-one. The forked process has its own environment, output and exit, as one that is started anew. What
-depends on the start of Python itself (its locale, its own options) is not tested this way.
+two: the process's id, and how it ended. The forked process has its own environment, output and
+exit, as one that is started anew. What depends on the start of Python itself (its locale, its own
+options) is not tested this way.
 """
 
 import atexit
@@ -20,6 +21,9 @@ from typing import Any
 
 class WarmProcess:
     """One process in a project's folder, out of which commands are forked."""
+
+    # of the command that runs
+    pid: int | None = None
 
     def __init__(self, root: Path, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -44,7 +48,9 @@ class WarmProcess:
         }
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
+        self.pid = json.loads(self._process.stdout.readline())
         answer = json.loads(self._process.stdout.readline())
+        self.pid = None
         said = [path.read_text(encoding="utf-8") for path in paths]
         if answer is None:
             raise subprocess.TimeoutExpired(arguments, timeout, *said)
@@ -74,6 +80,7 @@ def _serve() -> None:
         child = os.fork()
         if not child:
             _become(request, main)
+        print(child, flush=True)
         print(json.dumps(_ended(child, request["timeout"])), flush=True)
 
 
