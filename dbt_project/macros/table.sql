@@ -17,6 +17,8 @@
     {% call statement('replace') -%}
         {% if existing %}drop {{ existing.type }} if exists {{ existing }} cascade;{% endif %}
         alter table {{ next }} rename to {{ adapter.quote(table.identifier) }};
+        {#- the models after it are planned by what it holds, and autovacuum comes too late -#}
+        analyze {{ table }};
     {%- endcall %}
 
     {{ run_hooks(post_hooks, inside_transaction=true) }}

@@ -1,8 +1,4 @@
-{{ config(
-    materialized='table',
-    indexes=[{'columns': ['issue_id'], 'unique': true}],
-    post_hook='analyze {{ this }}'
-) }}
+{{ config(materialized='table', indexes=[{'columns': ['issue_id'], 'unique': true}]) }}
 
 {%- set unit = one_of('lead_time_unit', ['days', 'hours', 'minutes']) -%}
 {%- set falls_back = one_of('lead_time_fallback', ['history', 'none']) == 'history' -%}

@@ -1,4 +1,4 @@
-{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+{{ config(materialized='table') }}
 
 -- Which queues a board shows stands in its filter alone: as keys or references, or in a query.
 with

@@ -1,8 +1,4 @@
-{{ config(
-    materialized='table',
-    indexes=[{'columns': ['field_id']}],
-    post_hook='analyze {{ this }}'
-) }}
+{{ config(materialized='table', indexes=[{'columns': ['field_id']}]) }}
 
 -- What an issue was created with is no change.
 with

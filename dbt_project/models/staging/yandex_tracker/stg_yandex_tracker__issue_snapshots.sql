@@ -1,8 +1,4 @@
-{{ config(
-    materialized='table',
-    indexes=[{'columns': ['issue_id'], 'unique': true}],
-    post_hook='analyze {{ this }}'
-) }}
+{{ config(materialized='table', indexes=[{'columns': ['issue_id'], 'unique': true}]) }}
 
 {%- set resolved_by = one_of('resolved_by', ['status_type', 'resolution']) %}
 

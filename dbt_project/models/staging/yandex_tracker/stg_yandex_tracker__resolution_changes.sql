@@ -1,4 +1,4 @@
-{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+{{ config(materialized='table') }}
 
 {%- set resolved_by = one_of('resolved_by', ['status_type', 'resolution']) %}
 

@@ -1,4 +1,4 @@
-{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+{{ config(materialized='table') }}
 
 -- A status is read from the field, whatever the kind of the entry. Its moment stands beside it, but
 -- not in every entry; two moments that differ by a millisecond keep the order of the entries.

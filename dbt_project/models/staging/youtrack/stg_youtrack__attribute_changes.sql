@@ -1,8 +1,4 @@
-{{ config(
-    materialized='table',
-    indexes=[{'columns': ['attribute']}],
-    post_hook='analyze {{ this }}'
-) }}
+{{ config(materialized='table', indexes=[{'columns': ['attribute']}]) }}
 
 with
 

@@ -1,8 +1,4 @@
-{{ config(
-    materialized='table',
-    indexes=[{'columns': ['issue_id'], 'unique': true}],
-    post_hook='analyze {{ this }}'
-) }}
+{{ config(materialized='table', indexes=[{'columns': ['issue_id'], 'unique': true}]) }}
 
 with
 
