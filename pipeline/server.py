@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+import threading
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
@@ -63,12 +63,13 @@ _PUBLISHED = (
     "where pnpubid = pg_publication.oid and nspname = any(%s))) order by pubname"
 )
 
-# what dbt's sessions call themselves
+# what dbt's sessions call themselves, unless told otherwise
 _DBT = "dbt"
 
 _connect = psycopg2.connect
 # dbt's sessions that nobody uses, by how they were asked for; none are kept outside a command
 _kept: dict[Hashable, list[_FitConnection]] | None = None
+_keeping = threading.Lock()
 
 
 def fit_sessions() -> None:
@@ -87,16 +88,31 @@ def kept_sessions() -> Iterator[None]:
     """Keep dbt's sessions for each other while a command of it runs.
 
     It opens one for each model and each test, and a new session reads PostgreSQL's catalogue anew:
-    a quarter of the server's time for a build of the demo.
+    a quarter of the server's time for a build of the demo. What one has set, made or locked for
+    itself, the next does not find.
     """
     global _kept
-    _kept = defaultdict(list)
+    _kept = {}
     try:
         yield
     finally:
-        kept, _kept = _kept, None
+        with _keeping:
+            kept, _kept = _kept, None
         for each in chain(*kept.values()):
             each.close()
+
+
+def _take(asked: Hashable) -> _FitConnection | None:
+    """A session that was kept, as if it were new."""
+    while True:
+        with _keeping:
+            free = _kept.get(asked) if _kept else None
+            session = free.pop() if free else None
+        # somebody may have ended it meanwhile
+        with suppress(psycopg2.Error):
+            if session:
+                session.reset()
+            return session
 
 
 class _FitConnection(Connection):
@@ -107,18 +123,20 @@ class _FitConnection(Connection):
     asked: Hashable = None
 
     def close(self) -> None:
-        if _kept is not None and self.asked and self._is_alive():
-            _kept[self.asked].append(self)
-        else:
-            super().close()
+        if self.asked and _kept is not None and self._is_left_clean():
+            with _keeping:
+                if _kept is not None:
+                    _kept.setdefault(self.asked, []).append(self)
+                    return
+        super().close()
 
-    def _is_alive(self) -> bool:
-        """Whether PostgreSQL still answers; outside a transaction from then on."""
+    def _is_left_clean(self) -> bool:
+        """Outside a transaction, without temporary tables and locks; not if it is gone."""
         try:
             self.rollback()
             self.autocommit = True
             with self.cursor() as cursor:
-                cursor.execute("select 1")
+                cursor.execute("discard temp; select pg_advisory_unlock_all()")
             self.autocommit = False
         except psycopg2.Error:
             return False
@@ -167,12 +185,12 @@ def _fit_session(*arguments: Any, **parameters: Any) -> Connection:
         del parameters["options"]
     # texts of any language, whatever PGCLIENTENCODING or the role would have
     parameters["client_encoding"] = "UTF8"
-    is_dbts = parameters.get("application_name") == _DBT
-    asked = (arguments, tuple(sorted(parameters.items()))) if is_dbts else None
-    while _kept and _kept[asked]:
-        kept = _kept[asked].pop()
-        # somebody may have ended it meanwhile
-        if kept._is_alive():
+    asked = None
+    if parameters.get("application_name") == _DBT:
+        # so that whoever ends a run finds them (libpq's own name for it)
+        parameters["application_name"] = os.environ.get("PGAPPNAME") or _DBT
+        asked = (arguments, path and path[1], tuple(sorted(parameters.items())))
+        if kept := _take(asked):
             return kept
     connection = _connect(*arguments, connection_factory=_FitConnection, **parameters)
     connection.search_path = path[1] if path else ""

@@ -547,6 +547,33 @@ def test_a_run_that_was_killed_reads_nok(
     assert value(server, database, "select status from marts.pipeline_status") == "OK"
 
 
+def test_a_run_that_is_told_to_stop_in_a_model_leaves_nothing_at_work_in_the_database(
+    server: PostgresServer, project: Project, published: tuple[str, dict[str, str]]
+) -> None:
+    database, environment = published
+    others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    asleep = f"select count(*) = 1 {others} and state = 'active' and query like '%pg_sleep(600)%'"
+    model = project.root / "dbt_project" / "models" / "intermediate" / "int_sleeps.sql"
+    model.write_text("{{ config(materialized='table') }}\nselect pg_sleep(600) as slept\n")
+    try:
+        with project.running("build", "--vars", FROZEN, environment=environment) as run:
+            while not value(server, database, asleep):
+                assert not run.done(), run.result()
+                time.sleep(0.05)
+            os.kill(project.warm.pid, signal.SIGTERM)
+            assert run.result().returncode == 143
+    finally:
+        model.unlink()
+    # a session ends a moment after it is told to
+    deadline = time.monotonic() + 10
+    while value(server, database, f"select count(*) {others}"):
+        assert time.monotonic() < deadline, value(server, database, f"select query {others}")
+        time.sleep(0.05)
+    assert value(server, database, "select status from marts.pipeline_status") == "NOK"
+    completed = project.run("build", "--vars", FROZEN, environment=environment)
+    assert completed.returncode == 0, completed.stderr[-2000:]
+
+
 def test_the_time_limit_ends_the_run_as_nok_and_leaves_nothing_running(
     server: PostgresServer, project: Project, youtrack: Server, database: str, tmp_path: Path
 ) -> None:

@@ -117,7 +117,9 @@ def test_a_pool_of_transactions_is_refused_at_once(
 def test_a_run_through_a_pool_of_sessions_is_ok(
     server: PostgresServer, database: str, project: Project, youtrack: Server
 ) -> None:
-    with pooled(server, "pool_mode = session") as pooler:
+    with pooled(
+        server, "pool_mode = session", f"default_pool_size = {fitness.SESSIONS_OF_A_RUN}"
+    ) as pooler:
         environment = {**pooler.environment(database), **source_environment(youtrack)}
         completed = project.run("run", "--vars", FROZEN, environment=environment)
     assert completed.returncode == 0, completed.stderr[-3000:]
@@ -304,12 +306,25 @@ def test_dbts_sessions_are_kept_for_each_other_while_a_command_runs(
         again, other = session(), session()
         assert again is first and other is not first
         ended = other.info.backend_pid
-        again.close()
         other.close()
         # one that was ended meanwhile is not handed out, nor in the way
         execute(server, database, f"select pg_terminate_backend({ended})")
+        with first.cursor() as cursor:
+            cursor.execute("set enable_hashjoin = off; create temp table own (x int)")
+            cursor.execute("select pg_advisory_lock(5)")
+        first.commit()
+        first.close()
         third, fourth = session(), session()
         assert first in (third, fourth) and other not in (third, fourth)
+        with first.cursor() as cursor:
+            cursor.execute("show enable_hashjoin")
+            assert cursor.fetchone() == ("on",)
+            cursor.execute("show statement_timeout")
+            assert cursor.fetchone() == ("0",)
+            cursor.execute("select to_regclass('own')")
+            assert cursor.fetchone() == (None,)
+            cursor.execute("select count(*) from pg_locks where locktype = 'advisory'")
+            assert cursor.fetchone() == (0,)
         session("ours").close()
         come_to("ours")
         third.close()
