@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -53,9 +53,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
-def pytest_xdist_auto_num_workers() -> int:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
     """One more than there are cores, as tests wait now and then, for a server or a moment."""
-    return (os.cpu_count() or 1) + 1
+    told = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    return None if told else (os.cpu_count() or 1) + 1
 
 
 def more_draws(*values: Any) -> list[Any]:
@@ -275,8 +277,9 @@ class Project:
 
     def kill(self) -> None:
         """SIGKILL for the command that runs, if one does."""
-        if self.warm and self.warm.pid:
-            os.kill(self.warm.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            if self.warm and self.warm.pid:
+                os.kill(self.warm.pid, signal.SIGKILL)
 
     def reading(
         self, arguments: tuple[str, ...], given: dict[str, str]
