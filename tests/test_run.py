@@ -554,7 +554,7 @@ def test_a_run_that_is_told_to_stop_in_a_model_leaves_nothing_at_work_in_the_dat
     others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
     asleep = f"select count(*) = 1 {others} and state = 'active' and query like '%pg_sleep(600)%'"
     model = project.root / "dbt_project" / "models" / "intermediate" / "int_sleeps.sql"
-    model.write_text("{{ config(materialized='table') }}\nselect pg_sleep(600) as slept\n")
+    model.write_text("{{ config(materialized='table') }}\nselect 1 as one from pg_sleep(600)\n")
     try:
         with project.running("build", "--vars", FROZEN, environment=environment) as run:
             while not value(server, database, asleep):
