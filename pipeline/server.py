@@ -88,7 +88,7 @@ def kept_sessions() -> Iterator[None]:
     """Keep dbt's sessions for each other while a command of it runs.
 
     It opens one for each model and each test, and a new session reads PostgreSQL's catalogue anew:
-    a quarter of the server's time for a build of the demo. What one has set, made or locked for
+    a fifth of the server's time for a build of the demo. What one has set, made or locked for
     itself, the next does not find.
     """
     global _kept
