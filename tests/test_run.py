@@ -256,34 +256,35 @@ def assert_secret_is_nowhere(
 def test_no_process_and_no_file_shows_the_token_or_the_password(
     fails: bool, server: PostgresServer, project: Project, youtrack: Server, database: str
 ) -> None:
-    password = "correct-horse-battery-staple"
+    # that of this test alone: the commands of others that run now may show theirs
+    token, password = "perm:shown.Nowhere.token", "correct-horse-battery-staple"
     require_password(server, "with_secrets", password, rights="superuser")
-    environment = {
-        **server.environment(database),
-        **source_environment(youtrack),
-        "PGUSER": "with_secrets",
-        "PGPASSWORD": password,
-    }
     # the build fails, after everything was loaded
     arguments = ["--vars", "{team_field: Squad}"] if fails else []
-    given = clean_environment(environment)
     seen: set[bytes] = set()
-    with project.reading(("run", *arguments), given), ThreadPoolExecutor(1) as pool:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "run", *arguments],
-            cwd=project.root,
-            env=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        said = pool.submit(process.communicate)
-        while not said.done():
-            seen |= command_lines()
-            time.sleep(0.02)
+    with start(youtrack.tracker, token=token) as source:
+        given = clean_environment({
+            **server.environment(database),
+            **source_environment(source),
+            "PGUSER": "with_secrets",
+            "PGPASSWORD": password,
+        })  # fmt: skip
+        with project.reading(("run", *arguments), given), ThreadPoolExecutor(1) as pool:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pipeline", "run", *arguments],
+                cwd=project.root,
+                env=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            said = pool.submit(process.communicate)
+            while not said.done():
+                seen |= command_lines()
+                time.sleep(0.02)
     assert process.returncode == (1 if fails else 0)
     assert any(b"pipeline\0run" in line for line in seen)
-    for secret in (youtrack.token, password):
+    for secret in (token, password):
         assert not any(secret.encode() in line for line in seen)
         completed = subprocess.CompletedProcess([], process.returncode, said.result()[0], "")
         assert_secret_is_nowhere(secret, completed, server, database, project)
