@@ -194,7 +194,7 @@ def _check_var(name: str, kind: str, value: Any) -> None:
 
 def definition(name: str, given: dict[str, Any], default: Any) -> Any:
     """A dbt var as the models will see it: what was given, else `dbt_project.yml`, else default."""
-    return (_project_vars() | given).get(name, default)
+    return given[name] if name in given else _project_vars().get(name, default)
 
 
 def _project_vars() -> dict[str, Any]:
